@@ -1,0 +1,68 @@
+import type { JsonObject } from "./json.ts";
+
+/** What the bridge should be. Higher epochs win; the agent refuses lower ones. */
+export interface AgentGoal {
+  readonly migrationId: string;
+  readonly epoch: bigint;
+  readonly goal: "standby" | "primary" | "wiped";
+  readonly params: AgentParams;
+}
+
+/** A role that may log in over TCP on the bridge, with the method its stored password allows. */
+export interface BridgeLogin {
+  readonly role: string;
+  readonly method: "md5" | "scram-sha-256";
+}
+
+/** What the agent needs to know beyond the goal's word. Holds SCRAM verifiers, never passwords. */
+export interface AgentParams {
+  /** Base backup to restore: a name, or `LATEST`. */
+  readonly backup?: string;
+  /** The source's system identifier, decimal; another cluster's archive is refused. */
+  readonly systemIdentifier?: string;
+  /** The database to migrate. */
+  readonly database?: string;
+  /** Settings of the source that a standby must not fall below, by name. */
+  readonly sourceSettings?: Readonly<Record<string, number>>;
+  /** Who may log in over TCP. */
+  readonly logins?: readonly BridgeLogin[];
+  /** `SCRAM-SHA-256$…` of drawbridge_admin, created right after promotion. */
+  readonly adminVerifier?: string;
+  /** `SCRAM-SHA-256$…` of drawbridge_repl, created right after promotion. */
+  readonly replVerifier?: string;
+  /** Set after window 1: take a base backup into our own bucket, once. */
+  readonly firstBackup?: boolean;
+}
+
+/** What the agent last said of itself. */
+export interface AgentState {
+  readonly migrationId: string;
+  /** The goal's epoch that this state belongs to. */
+  readonly epoch: bigint;
+  readonly state: "hello" | "restoring" | "starting" | "following" | "promoting" | "primary" | "wiped" | "failed";
+  readonly facts: AgentFacts;
+  /** Set by the journal when written. */
+  readonly at?: Date;
+}
+
+/** Facts beside the state's word; each only where it applies. */
+export interface AgentFacts extends JsonObject {
+  /** host and port where the bridge's PostgreSQL listens for others */
+  readonly host?: string;
+  readonly port?: number;
+  readonly backup?: string;
+  readonly bytesDone?: number;
+  readonly bytesTotal?: number;
+  readonly partsDone?: number;
+  readonly partsTotal?: number;
+  readonly bytesPerSecond?: number;
+  readonly replayLsn?: string;
+  readonly replayPaused?: boolean;
+  readonly consistent?: boolean;
+  readonly timeline?: number;
+  readonly lastSegment?: string;
+  readonly firstBackup?: string;
+  /** What the agent could reach from where it runs, for `provision`. */
+  readonly reaches?: { readonly journal: boolean; readonly redis: boolean; readonly archive: boolean };
+  readonly error?: { readonly code: string; readonly message: string; readonly outcome: string };
+}
