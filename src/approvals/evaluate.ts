@@ -1,0 +1,197 @@
+import { isLookAlike, plainEmoji } from "./emoji.ts";
+import type {
+  ApprovalState,
+  Approver,
+  CountedVote,
+  EvaluationInput,
+  IgnoredReason,
+  NamedResult,
+  Reaction,
+  Verdict,
+} from "./policy.ts";
+
+/**
+ * Facts in, verdict out. Pure, and the same for every order in which the facts arrived; the reaction event, the reconciler
+ * and the transaction that consumes an approval all call it.
+ */
+export function evaluate(input: EvaluationInput): Verdict {
+  const votes = sortVotes(input);
+  const required = Math.max(2, input.policy.required);
+  const missing = Math.max(0, required - votes.counted.length);
+  const digestOk = input.request.digest === input.currentDigest;
+  // what was consumed was consumed in time; later votes on it only matter as withdrawal or veto
+  const inTime = input.request.state === "CONSUMED" || input.now.getTime() < input.request.expiresAt.getTime();
+  const placeOk = input.messageGone !== true && input.channelShared !== true;
+  const because: NamedResult[] = [
+    leaf(
+      "same-plan",
+      digestOk,
+      digestOk ? "nothing has changed since it was asked" : "what would run is no longer what was asked",
+    ),
+    leaf(
+      "message-stands",
+      input.messageGone !== true,
+      input.messageGone === true ? "the message is gone" : "the message stands",
+    ),
+    leaf(
+      "channel-private",
+      input.channelShared !== true,
+      input.channelShared === true ? "another company can see the channel" : "only this company sees the channel",
+    ),
+    leaf(
+      "no-veto",
+      votes.vetoes.length === 0,
+      votes.vetoes.length === 0 ? "nobody stopped it" : `stopped by ${names(votes.vetoes)}`,
+    ),
+    leaf("in-time", inTime, inTime ? "not expired" : "expired before enough people approved and it ran"),
+    {
+      name: "two-people",
+      ok: missing === 0,
+      says:
+        missing === 0
+          ? `approved by ${names(votes.counted)}`
+          : `${missing} more of ${votes.eligible.join(", ") || "nobody who may"}`,
+      because: votes.counted.map((vote) => leaf(vote.person, true, "approves")),
+    },
+  ];
+  const state =
+    settled(input.request.state) ?? judge({ digestOk, placeOk, inTime, veto: votes.vetoes.length > 0, missing });
+  const ok = state === "open";
+  return { state, missing, ...votes, reasons: { name: "gate", ok, says: ok ? "open" : state, because } };
+}
+
+interface Findings {
+  readonly digestOk: boolean;
+  readonly placeOk: boolean;
+  readonly inTime: boolean;
+  readonly veto: boolean;
+  readonly missing: number;
+}
+
+/** The strongest objection wins; only without any does the number of people matter. */
+function judge(found: Findings): Verdict["state"] {
+  if (!found.digestOk) return "superseded";
+  if (!found.placeOk) return "voided";
+  if (found.veto) return "denied";
+  if (!found.inTime) return "expired";
+  return found.missing === 0 ? "open" : "waiting";
+}
+
+/** Terminal states never change, whatever the reactions say now. */
+function settled(state: ApprovalState): Verdict["state"] | undefined {
+  switch (state) {
+    case "DENIED":
+      return "denied";
+    case "EXPIRED":
+      return "expired";
+    case "VOIDED":
+      return "voided";
+    case "SUPERSEDED":
+      return "superseded";
+    case "OPENING":
+    case "PENDING":
+    case "ARMED":
+    case "CONSUMED":
+      return undefined;
+  }
+}
+
+type SortedVotes = Pick<Verdict, "counted" | "vetoes" | "ignored" | "eligible">;
+
+function sortVotes(input: EvaluationInput): SortedVotes {
+  const counted = new Map<string, CountedVote>();
+  const vetoes = new Map<string, CountedVote>();
+  const ignored: { slackUser: string; name: string; reason: IgnoredReason }[] = [];
+  for (const reaction of inFixedOrder(input.reactions)) {
+    const name = plainEmoji(reaction.name);
+    const approves = name === input.policy.approveEmoji;
+    const meant = approves || name === input.policy.vetoEmoji;
+    if (!meant && !lookAlike(name, input)) continue;
+    const approver = approverOf(reaction.slackUser, input.approvers);
+    const reason = whyNot(reaction.slackUser, approver, input) ?? (meant ? undefined : "look-alike");
+    if (reason !== undefined || approver === undefined) {
+      ignored.push({ slackUser: reaction.slackUser, name, reason: reason ?? "not-listed" });
+      continue;
+    }
+    const votes = approves ? counted : vetoes;
+    // two accounts of one person, or two skin tones, are one vote
+    if (!votes.has(approver.person))
+      votes.set(approver.person, { person: approver.person, slackUser: reaction.slackUser });
+  }
+  const eligible = input.approvers
+    .filter((approver) => !isRequester(approver, input.request.requesters) && !counted.has(approver.person))
+    .filter((approver) =>
+      approver.slack.some((id) => inGroup(id, input) && accountFault(id, input, true) === undefined),
+    );
+  return {
+    counted: byPerson(counted),
+    vetoes: byPerson(vetoes),
+    ignored,
+    eligible: eligible.map((approver) => approver.person).toSorted(),
+  };
+}
+
+function inFixedOrder(reactions: readonly Reaction[]): Reaction[] {
+  const seen = new Map<string, Reaction>();
+  for (const reaction of reactions) {
+    if (reaction.standing) seen.set(`${reaction.slackUser} ${plainEmoji(reaction.name)}`, reaction);
+  }
+  return [...seen.entries()].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, reaction]) => reaction);
+}
+
+function lookAlike(name: string, { policy }: EvaluationInput): boolean {
+  return isLookAlike(name, policy.approveEmoji) || isLookAlike(name, policy.vetoEmoji);
+}
+
+function approverOf(slackUser: string, approvers: readonly Approver[]): Approver | undefined {
+  return approvers.find((approver) => approver.slack.includes(slackUser));
+}
+
+function isRequester(approver: Approver, requesters: readonly string[]): boolean {
+  return requesters.includes(approver.person) || approver.slack.some((id) => requesters.includes(id));
+}
+
+function whyNot(slackUser: string, approver: Approver | undefined, input: EvaluationInput): IgnoredReason | undefined {
+  if (input.request.requesters.includes(slackUser)) return "requester";
+  if (approver === undefined) return "not-listed";
+  if (isRequester(approver, input.request.requesters)) return "requester";
+  return accountFault(slackUser, input, false) ?? (inGroup(slackUser, input) ? undefined : "not-in-group");
+}
+
+function inGroup(slackUser: string, { groupMembers }: EvaluationInput): boolean {
+  return groupMembers === undefined || groupMembers.includes(slackUser);
+}
+
+/** What keeps an account from voting. `benefitOfDoubt`: an account that nobody has looked up yet may still turn out well. */
+function accountFault(slackUser: string, input: EvaluationInput, benefitOfDoubt: boolean): IgnoredReason | undefined {
+  // Slackbot says of itself that it is no bot
+  if (slackUser === "USLACKBOT") return "bot";
+  const facts = Object.hasOwn(input.people, slackUser) ? input.people[slackUser] : undefined;
+  if (facts === undefined) return benefitOfDoubt ? undefined : "unknown-account";
+  if (facts.deleted) return "deactivated";
+  if (facts.isBot) return "bot";
+  if (facts.isRestricted || facts.isUltraRestricted) return "guest";
+  if (facts.isStranger === true || !atHome(facts, input)) return "external";
+  return facts.isMember === false ? "not-in-channel" : undefined;
+}
+
+function atHome(
+  facts: { readonly teamId: string; readonly enterpriseId?: string | undefined },
+  { policy }: EvaluationInput,
+): boolean {
+  if (facts.teamId === policy.team) return true;
+  // on Grid a colleague's home may be another workspace of the same organisation
+  return policy.enterprise !== undefined && facts.enterpriseId === policy.enterprise;
+}
+
+function byPerson(votes: ReadonlyMap<string, CountedVote>): CountedVote[] {
+  return [...votes.values()].toSorted((a, b) => (a.person < b.person ? -1 : 1));
+}
+
+function leaf(name: string, ok: boolean, says: string): NamedResult {
+  return { name, ok, says, because: [] };
+}
+
+function names(votes: readonly CountedVote[]): string {
+  return votes.map((vote) => vote.person).join(" and ");
+}
