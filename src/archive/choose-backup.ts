@@ -1,0 +1,48 @@
+import { DrawbridgeError } from "../errors.ts";
+import type { Backup } from "./list-backups.ts";
+import { segmentRange } from "./wal-names.ts";
+
+/** What {@link chooseBackup} decides upon. */
+export interface BackupChoice {
+  readonly backups: readonly Backup[];
+  /** `LATEST`, or the name of one backup. */
+  readonly wanted: string;
+  /** Names of the WAL segments in the archive. */
+  readonly segments: ReadonlySet<string>;
+  readonly segmentBytes: number;
+  /** The source's; a backup that says another is refused. */
+  readonly systemIdentifier?: bigint | undefined;
+}
+
+/**
+ * The backup to restore: the one that is named, or the newest that can be restored and whose WAL is all there. Pure.
+ * @throws DrawbridgeError `DB_ARCHIVE_INVALID` that says of each backup why it will not do.
+ */
+export function chooseBackup(choice: BackupChoice): Backup {
+  const named = choice.wanted === "LATEST" ? choice.backups : choice.backups.filter((b) => b.name === choice.wanted);
+  if (named.length === 0) {
+    const what = choice.wanted === "LATEST" ? "no completed base backup" : `no base backup ${choice.wanted}`;
+    throw new DrawbridgeError("DB_ARCHIVE_INVALID", `the archive holds ${what}`);
+  }
+  const refusals: string[] = [];
+  // listed oldest first by timeline and position
+  for (const backup of [...named].reverse()) {
+    const refusal = whyNot(backup, choice);
+    if (refusal === undefined) return backup;
+    refusals.push(`${backup.name}: ${refusal}`);
+  }
+  throw new DrawbridgeError("DB_ARCHIVE_INVALID", `no base backup can be restored. ${refusals.join("; ")}`);
+}
+
+function whyNot(backup: Backup, choice: BackupChoice): string | undefined {
+  if (backup.refusal !== undefined) return backup.refusal;
+  const theirs = backup.sentinel.systemIdentifier;
+  if (choice.systemIdentifier !== undefined && theirs !== undefined && theirs !== choice.systemIdentifier) {
+    return `it is of cluster ${theirs}, the source is ${choice.systemIdentifier}`;
+  }
+  const missing = segmentRange(backup.startSegment, backup.stopSegment, choice.segmentBytes).filter(
+    (name) => !choice.segments.has(name),
+  );
+  if (missing.length === 0) return undefined;
+  return `WAL that it needs is missing: ${missing.slice(0, 3).join(", ")}${missing.length > 3 ? ` and ${missing.length - 3} more` : ""}`;
+}

@@ -1,0 +1,81 @@
+import { text } from "node:stream/consumers";
+import { DrawbridgeError } from "../errors.ts";
+import type { ObjectStore } from "./object-store.ts";
+import { parseSentinel, type Sentinel } from "./sentinel.ts";
+import { parseBackupName, segmentBefore, segmentStart, usualSegmentBytes } from "./wal-names.ts";
+
+/** Where base backups lie under an archive's prefix. */
+export const backupsPrefix = "basebackups_005/";
+const sentinelSuffix = "_backup_stop_sentinel.json";
+
+/** A completed base backup, as its sentinel describes it. */
+export interface Backup {
+  readonly name: string;
+  /** Key of the sentinel object. */
+  readonly sentinelKey: string;
+  /** When the sentinel was written: when the backup was complete. */
+  readonly completedAt: Date;
+  readonly timeline: number;
+  readonly startSegment: string;
+  readonly startLsn: bigint;
+  /** Last WAL segment that it needs to become consistent. */
+  readonly stopSegment: string;
+  readonly sentinel: Sentinel;
+  /** Why it cannot be restored by us; absent when it can. */
+  readonly refusal: string | undefined;
+}
+
+/** Key of the sentinel of the backup `name`. */
+export function sentinelKey(name: string): string {
+  return backupsPrefix + name + sentinelSuffix;
+}
+
+/** Prefix of the keys of a backup's tar partitions. */
+export function partsPrefix(name: string): string {
+  return `${backupsPrefix}${name}/tar_partitions/`;
+}
+
+/**
+ * All completed base backups of an archive, oldest first. Sentinels that cannot be read are an error that names them.
+ * @throws DrawbridgeError `DB_ARCHIVE_INVALID`, and what the store throws.
+ */
+export async function listBackups(
+  store: ObjectStore,
+  options: { readonly segmentBytes?: number; readonly signal?: AbortSignal | undefined } = {},
+): Promise<Backup[]> {
+  const backups: Backup[] = [];
+  const listOptions = options.signal ? { signal: options.signal } : {};
+  for await (const object of store.list(backupsPrefix, listOptions)) {
+    const rest = object.key.slice(backupsPrefix.length);
+    // objects deeper down belong to a backup; only sentinels lie at the top
+    if (rest.includes("/") || !rest.endsWith(sentinelSuffix)) continue;
+    const name = rest.slice(0, -sentinelSuffix.length);
+    if (parseBackupName(name) === undefined) continue;
+    const found = await store.get(object.key, { signal: options.signal });
+    if (!found) continue; // removed by retention between the listing and now
+    const sentinel = parseSentinel(await text(found.body), object.key);
+    const segmentBytes = options.segmentBytes ?? usualSegmentBytes;
+    backups.push(describeBackup(name, sentinel, object.lastModified, segmentBytes));
+  }
+  return backups.sort((a, b) => a.timeline - b.timeline || (a.startLsn < b.startLsn ? -1 : 1));
+}
+
+/** Puts together what name and sentinel say. Pure. @throws DrawbridgeError `DB_ARCHIVE_INVALID` when they leave a gap. */
+export function describeBackup(name: string, sentinel: Sentinel, completedAt: Date, segmentBytes: number): Backup {
+  const parts = parseBackupName(name);
+  if (!parts) throw new DrawbridgeError("DB_ARCHIVE_INVALID", `${name} is not a base backup's name`);
+  const { timeline, startSegment } = parts;
+  const key = sentinelKey(name);
+  const startLsn = sentinel.startLsn ?? segmentStart(startSegment, segmentBytes) + BigInt(parts.startOffsetBytes ?? 0);
+  const stopSegment =
+    sentinel.stopSegment ??
+    (sentinel.stopLsn === undefined ? undefined : segmentBefore(timeline, sentinel.stopLsn, segmentBytes));
+  if (stopSegment === undefined) {
+    throw new DrawbridgeError("DB_ARCHIVE_INVALID", `${key} does not say where the backup stopped`);
+  }
+  const isDelta = parts.isDelta || sentinel.deltaFrom !== undefined;
+  const refusal = isDelta
+    ? `it is a delta on ${sentinel.deltaFrom ?? "an earlier backup"}; restore that full backup, or take a new full one`
+    : undefined;
+  return { name, sentinelKey: key, completedAt, timeline, startSegment, startLsn, stopSegment, sentinel, refusal };
+}

@@ -1,0 +1,101 @@
+import { DrawbridgeError } from "../errors.ts";
+
+/** What a base backup's sentinel object says. Its existence means that the backup was completed. */
+export interface Sentinel {
+  readonly writer: "wal-e" | "wal-g";
+  /** Start of the backup; WAL-E tells it only in the backup's name. */
+  readonly startLsn: bigint | undefined;
+  readonly stopLsn: bigint | undefined;
+  /** WAL-E: last segment that the backup needs. */
+  readonly stopSegment: string | undefined;
+  /** Sum of the sizes of all files in the parts: as planned when the backup began (WAL-E), as written (WAL-G). */
+  readonly expandedSizeBytes: number | undefined;
+  readonly partCount: number | undefined;
+  /** Object identifiers of the tablespaces, as in `pg_tblspc/`. */
+  readonly tablespaceOids: readonly string[];
+  /** Heroku's archiver keeps these two here and not in a tar partition. */
+  readonly backupLabel: string | undefined;
+  readonly tablespaceMap: string | undefined;
+  readonly systemIdentifier: bigint | undefined;
+  /** As `server_version_num`, for example 150018. */
+  readonly pgVersionNum: number | undefined;
+  /** The backup that a WAL-G delta builds upon. */
+  readonly deltaFrom: string | undefined;
+}
+
+type Json = string | number | bigint | boolean | null | undefined | readonly Json[] | { readonly [key: string]: Json };
+type JsonObject = { readonly [key: string]: Json };
+
+/**
+ * Parses a sentinel of WAL-E (any fork) or WAL-G (v1, v2). Integers beyond 2^53 stay exact.
+ * @throws DrawbridgeError `DB_ARCHIVE_INVALID` that names `key` when it is not a sentinel.
+ */
+export function parseSentinel(text: string, key: string): Sentinel {
+  const root = parseExact(text, key);
+  const spec = asObject(root["spec"] ?? root["Spec"]);
+  const isWalG = root["LSN"] !== undefined || root["PgVersion"] !== undefined;
+  const stopSegment = asText(root["wal_segment_backup_stop"]);
+  if (!isWalG && stopSegment === undefined) {
+    throw new DrawbridgeError("DB_ARCHIVE_INVALID", `${key} is not a sentinel of WAL-E or WAL-G`);
+  }
+  return {
+    writer: isWalG ? "wal-g" : "wal-e",
+    startLsn: asBig(root["LSN"]),
+    stopLsn: asBig(root["FinishLSN"]),
+    stopSegment,
+    expandedSizeBytes: asNumber(root["expanded_size_bytes"] ?? root["UncompressedSize"]),
+    partCount: asNumber(root["number_of_partitions"]),
+    tablespaceOids: oidsOf(spec?.["tablespaces"]),
+    backupLabel: textUnder(root, /label/i, (value) => /^START WAL LOCATION/m.test(value)),
+    tablespaceMap: textUnder(root, /tablespace_?map/i, () => true),
+    systemIdentifier: asBig(root["SystemIdentifier"] ?? root["system_identifier"]),
+    pgVersionNum: asNumber(root["PgVersion"]),
+    deltaFrom: asText(root["DeltaFrom"]),
+  };
+}
+
+/** JSON.parse that hands integers beyond 2^53 back as bigint, by reading the source text (Node ≥ 22). */
+function parseExact(text: string, key: string): JsonObject {
+  const revive = (_key: string, value: Json, context?: { readonly source?: string }): Json => {
+    const source = context?.source;
+    if (typeof value !== "number" || Number.isSafeInteger(value) || source === undefined) return value;
+    return /^-?\d+$/.test(source) ? BigInt(source) : value;
+  };
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text, revive as (key: string, value: unknown) => unknown);
+  } catch (cause) {
+    throw new DrawbridgeError("DB_ARCHIVE_INVALID", `${key} is not JSON`, { cause });
+  }
+  const root = asObject(parsed as Json);
+  if (!root) throw new DrawbridgeError("DB_ARCHIVE_INVALID", `${key} is not a JSON object`);
+  return root;
+}
+
+function asObject(value: Json): JsonObject | undefined {
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as JsonObject) : undefined;
+}
+
+function asText(value: Json): string | undefined {
+  return typeof value === "string" && value !== "" ? value : undefined;
+}
+
+function asNumber(value: Json): number | undefined {
+  return typeof value === "number" ? value : typeof value === "bigint" ? Number(value) : undefined;
+}
+
+function asBig(value: Json): bigint | undefined {
+  if (typeof value === "bigint") return value;
+  return typeof value === "number" && Number.isSafeInteger(value) ? BigInt(value) : undefined;
+}
+
+function oidsOf(value: Json): string[] {
+  return Array.isArray(value) ? value.map((oid) => String(oid)).filter((oid) => /^\d+$/.test(oid)) : [];
+}
+
+function textUnder(root: JsonObject, name: RegExp, accept: (value: string) => boolean): string | undefined {
+  for (const [key, value] of Object.entries(root)) {
+    if (name.test(key) && typeof value === "string" && value.trim() !== "" && accept(value)) return value;
+  }
+  return undefined;
+}
