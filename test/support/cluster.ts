@@ -1,14 +1,6 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import {
-  appendFileSync,
-  chownSync,
-  closeSync,
-  existsSync,
-  openSync,
-  readFileSync,
-  writeFileSync,
-} from "node:fs";
+import { appendFileSync, chownSync, closeSync, existsSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -76,8 +68,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<TestCl
   if (user.uid !== undefined && user.gid !== undefined) chownSync(home, user.uid, user.gid);
   await chmod(home, 0o755);
   try {
-    const bindir =
-      options.version === 17 ? await embeddedBindir(home, user) : (options.bindir ?? systemBindir());
+    const bindir = options.version === 17 ? await embeddedBindir(home, user) : (options.bindir ?? systemBindir());
     const superuser = options.superuser ?? "postgres";
     const dataDir = join(home, "data");
     const locale = ["--locale=C.UTF-8", "--encoding=UTF8", "--no-sync", "--auth=trust"];
