@@ -33,7 +33,7 @@ export class ByteReader {
     const first = await this.upTo(count);
     if (first.length === count) return first;
     const parts = [first];
-    for (let have = first.length; have < count; ) {
+    for (let have = first.length; have < count;) {
       const part = await this.upTo(count - have);
       parts.push(part);
       have += part.length;
@@ -43,7 +43,7 @@ export class ByteReader {
 
   /** Passes over `count` bytes. */
   async skip(count: number): Promise<void> {
-    for (let left = count; left > 0; ) left -= (await this.upTo(left)).length;
+    for (let left = count; left > 0;) left -= (await this.upTo(left)).length;
   }
 
   /** Reads on to the end, so that the source can check its own end. @throws DrawbridgeError on anything but zeros. */
@@ -51,7 +51,10 @@ export class ByteReader {
     while (await this.#fill()) {
       const rest = await this.upTo(this.#chunk.length);
       if (rest.some((byte) => byte !== 0)) {
-        throw new DrawbridgeError("DB_ARCHIVE_INVALID", `${this.#key}: something stands behind the end of the tar stream`);
+        throw new DrawbridgeError(
+          "DB_ARCHIVE_INVALID",
+          `${this.#key}: something stands behind the end of the tar stream`,
+        );
       }
     }
   }
@@ -66,6 +69,9 @@ export class ByteReader {
   }
 
   #cut(): DrawbridgeError {
-    return new DrawbridgeError("DB_ARCHIVE_INVALID", `${this.#key}: ends too early, after ${this.#readBytes} bytes of content`);
+    return new DrawbridgeError(
+      "DB_ARCHIVE_INVALID",
+      `${this.#key}: ends too early, after ${this.#readBytes} bytes of content`,
+    );
   }
 }

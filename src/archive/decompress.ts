@@ -3,7 +3,7 @@ import { once } from "node:events";
 import type { Duplex, Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createBrotliDecompress, createGunzip, createZstdDecompress } from "node:zlib";
-import { DrawbridgeError } from "../errors.ts";
+import { asDrawbridgeError, DrawbridgeError } from "../errors.ts";
 
 /** How an object is compressed. */
 export type Compression = "lzop" | "lz4" | "zstd" | "brotli" | "gzip" | "none";
@@ -126,9 +126,12 @@ async function* throughFilter(
     await filter.finished;
   } catch (cause) {
     signal?.throwIfAborted();
-    if (sourceFault !== undefined) throw sourceFault;
+    if (sourceFault !== undefined) throw asDrawbridgeError(sourceFault);
     if (cause instanceof DrawbridgeError) throw cause;
-    const said = await filter.finished.then(() => cause, (fault: unknown) => fault);
+    const said = await filter.finished.then(
+      () => cause,
+      (fault: unknown) => fault,
+    );
     if (said instanceof DrawbridgeError) throw said;
     const words = said instanceof Error ? said.message : String(said);
     throw new DrawbridgeError("DB_ARCHIVE_INVALID", `${key} is damaged (${compression}): ${words}`, { cause: said });
@@ -160,7 +163,11 @@ function processFilter(command: string, args: readonly string[]): Filter {
       if (status !== 0) throw new Error(`${command} ended with ${String(status)}: ${words.trim()}`);
     },
     (cause: unknown) => {
-      throw new DrawbridgeError("DB_CONFIG", `the program ${command} cannot be started; install the package ${command}`, { cause });
+      throw new DrawbridgeError(
+        "DB_CONFIG",
+        `the program ${command} cannot be started; install the package ${command}`,
+        { cause },
+      );
     },
   );
   return { input: child.stdin, output: child.stdout, finished, stop: () => void child.kill("SIGKILL") };

@@ -42,7 +42,8 @@ export const controlFileInWaiting = "global/pg_control.restoring";
 
 /** Directories whose contents belong to the host that wrote the archive, not to ours. */
 const emptied = ["pg_wal", "pg_xlog", "pg_replslot", "pg_stat_tmp"];
-const dropped = /^(?:[^/]+\.signal|recovery\.(?:conf|done)|postmaster\.\w+|[^/]+\.pid|tablespace_map\.old|backup_label\.old|promote)$/;
+const dropped =
+  /^(?:[^/]+\.signal|recovery\.(?:conf|done)|postmaster\.\w+|[^/]+\.pid|tablespace_map\.old|backup_label\.old|promote)$/;
 const movedAside = /^(?:postgresql\.auto\.conf|postgresql\.conf|pg_hba\.conf|pg_ident\.conf)$/;
 
 /**
@@ -89,7 +90,10 @@ export async function makeDir(path: string, target: Pick<ExtractionTarget, "owne
 function cleanName(name: string, key: string): string {
   const parts = name.split("/").filter((part) => part !== "" && part !== ".");
   if (parts.includes("..") || name.includes("\0")) {
-    throw new DrawbridgeError("DB_ARCHIVE_INVALID", `${key}: a member wants to lie outside the data directory: ${name}`);
+    throw new DrawbridgeError(
+      "DB_ARCHIVE_INVALID",
+      `${key}: a member wants to lie outside the data directory: ${name}`,
+    );
   }
   return parts.join("/");
 }
@@ -98,7 +102,8 @@ async function extractFile(member: TarMember, name: string, target: ExtractionTa
   target.seen.fileBytes += member.sizeBytes;
   if (name === "" || emptied.some((dir) => name.startsWith(`${dir}/`)) || dropped.test(name)) return;
   if (/\.[1-9]\d*$/.test(name) && /^(?:base|pg_tblspc|global)\//.test(name)) target.seen.laterSegments.push(name);
-  const renamed = name === "global/pg_control" ? controlFileInWaiting : movedAside.test(name) ? `${name}.from-archive` : name;
+  const renamed =
+    name === "global/pg_control" ? controlFileInWaiting : movedAside.test(name) ? `${name}.from-archive` : name;
   const path = placeOf(renamed, target);
   await makeDir(dirname(path), target);
   await using file = await open(path, "w", 0o600);
@@ -128,7 +133,11 @@ async function writeBody(file: FileHandle, member: TarMember, target: Extraction
 /** Links of the writing host are never followed: directories become directories, hard links wait for all parts. */
 async function extractLink(member: TarMember, name: string, key: string, target: ExtractionTarget): Promise<void> {
   if (member.kind === "hardlink") {
-    target.seen.hardLinks.push({ path: placeOf(name, target), target: placeOf(cleanName(member.linkName, key), target), key });
+    target.seen.hardLinks.push({
+      path: placeOf(name, target),
+      target: placeOf(cleanName(member.linkName, key), target),
+      key,
+    });
     return;
   }
   const isTopLevel = name !== "" && !name.includes("/");

@@ -18,7 +18,13 @@ const neededDirs = [
   .split(" ");
 
 /** Must have come out of the archive: generated ones would be empty, which is wrong content. */
-const neededFromArchive = ["PG_VERSION", "base/1/PG_VERSION", "global/pg_filenode.map", "pg_xact", controlFileInWaiting];
+const neededFromArchive = [
+  "PG_VERSION",
+  "base/1/PG_VERSION",
+  "global/pg_filenode.map",
+  "pg_xact",
+  controlFileInWaiting,
+];
 
 /**
  * What follows after the last part: checks, hard links, directories, labels, tablespaces, sync, and the control file last.
@@ -58,12 +64,14 @@ async function makeHardLinks(target: ExtractionTarget): Promise<void> {
 async function checkComplete(options: RestoreOptions, target: ExtractionTarget): Promise<void> {
   const { backup, into } = options;
   for (const name of neededFromArchive) {
-    if (!(await exists(join(into, name)))) throw invalid(backup, `${name.replace(".restoring", "")} is in none of its parts`);
+    if (!(await exists(join(into, name))))
+      throw invalid(backup, `${name.replace(".restoring", "")} is in none of its parts`);
   }
   for (const name of target.seen.laterSegments) {
     const [, stem, number] = /^(.*)\.(\d+)$/.exec(name) ?? [];
     const before = number === "1" ? stem : `${stem}.${Number(number) - 1}`;
-    if (before !== undefined && !(await exists(placeOf(before, target)))) throw invalid(backup, `${before} is missing, ${name} is there`);
+    if (before !== undefined && !(await exists(placeOf(before, target))))
+      throw invalid(backup, `${before} is missing, ${name} is there`);
   }
   const expected = backup.sentinel.expandedSizeBytes;
   if (expected === undefined) return;
@@ -71,7 +79,10 @@ async function checkComplete(options: RestoreOptions, target: ExtractionTarget):
   const allowed = options.allowShortfallBytes ?? 1024 * 1024 + Math.round(expected / 50);
   const shortfall = expected - target.seen.fileBytes;
   if (shortfall > allowed) {
-    throw invalid(backup, `its parts hold ${target.seen.fileBytes} bytes of ${expected} announced; a part is missing or cut`);
+    throw invalid(
+      backup,
+      `its parts hold ${target.seen.fileBytes} bytes of ${expected} announced; a part is missing or cut`,
+    );
   }
 }
 

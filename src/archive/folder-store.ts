@@ -48,7 +48,8 @@ export function folderStore(folder: string): ObjectStore {
 }
 
 function checkedKey(key: string): string {
-  if (key.startsWith("/") || key.split("/").includes("..")) throw new DrawbridgeError("DB_BAD_INPUT", `${key} is not a key`);
+  if (key.startsWith("/") || key.split("/").includes(".."))
+    throw new DrawbridgeError("DB_BAD_INPUT", `${key} is not a key`);
   return key;
 }
 

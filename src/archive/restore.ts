@@ -1,7 +1,7 @@
-import { execa } from "execa";
 import { chown, mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { DrawbridgeError } from "../errors.ts";
+import { execa } from "execa";
+import { asDrawbridgeError, DrawbridgeError } from "../errors.ts";
 import { decompress } from "./decompress.ts";
 import { extractTar, makeDir, nothingSeen, type ExtractionTarget, type Owner } from "./extract.ts";
 import { finishRestore } from "./finish-restore.ts";
@@ -62,7 +62,13 @@ export async function restoreBaseBackup(options: RestoreOptions): Promise<Restor
   await prepareEmptyDir(tablespacesDir, options.owner);
   const parts = await listParts(store, backup, signal);
   const progress = progressOf(options, parts.partitions.length + parts.last.length);
-  const target: ExtractionTarget = { into, tablespacesDir, owner: options.owner, seen: nothingSeen(), onBytes: progress.bytes };
+  const target: ExtractionTarget = {
+    into,
+    tablespacesDir,
+    owner: options.owner,
+    seen: nothingSeen(),
+    onBytes: (count) => progress.bytes(count),
+  };
   const unpack = async (part: ObjectInfo, stop: AbortSignal | undefined): Promise<void> => {
     const found = await store.get(part.key, { ifMatch: part.etag, signal: stop });
     if (!found) throw new DrawbridgeError("DB_ARCHIVE_INVALID", `${part.key} vanished while it was restored`);
@@ -89,7 +95,10 @@ async function prepareEmptyDir(path: string, owner: Owner | undefined): Promise<
   await mkdir(path, { recursive: true, mode: 0o700 });
   const entries = await readdir(path);
   if (entries.length > 0) {
-    throw new DrawbridgeError("DB_BAD_INPUT", `${path} is not empty (${entries.slice(0, 3).join(", ")}); a restore needs an empty directory`);
+    throw new DrawbridgeError(
+      "DB_BAD_INPUT",
+      `${path} is not empty (${entries.slice(0, 3).join(", ")}); a restore needs an empty directory`,
+    );
   }
   if (owner) await chown(path, owner.uid, owner.gid);
 }
@@ -117,7 +126,7 @@ async function inParallel<T>(
   };
   await Promise.all(Array.from({ length: Math.min(concurrency, items.length) }, lane));
   signal?.throwIfAborted();
-  if (first !== undefined) throw first;
+  if (first !== undefined) throw asDrawbridgeError(first);
 }
 
 function progressOf(options: RestoreOptions, partsTotal: number): { bytes(count: number): void; part(): void } {

@@ -23,8 +23,7 @@ export interface Sentinel {
   readonly deltaFrom: string | undefined;
 }
 
-type Json = string | number | bigint | boolean | null | undefined | readonly Json[] | { readonly [key: string]: Json };
-type JsonObject = { readonly [key: string]: Json };
+type JsonObject = Readonly<Record<string, unknown>>;
 
 /**
  * Parses a sentinel of WAL-E (any fork) or WAL-G (v1, v2). Integers beyond 2^53 stay exact.
@@ -32,7 +31,7 @@ type JsonObject = { readonly [key: string]: Json };
  */
 export function parseSentinel(text: string, key: string): Sentinel {
   const root = parseExact(text, key);
-  const spec = asObject(root["spec"] ?? root["Spec"]);
+  const spec = root["spec"] ?? root["Spec"];
   const isWalG = root["LSN"] !== undefined || root["PgVersion"] !== undefined;
   const stopSegment = asText(root["wal_segment_backup_stop"]);
   if (!isWalG && stopSegment === undefined) {
@@ -45,7 +44,7 @@ export function parseSentinel(text: string, key: string): Sentinel {
     stopSegment,
     expandedSizeBytes: asNumber(root["expanded_size_bytes"] ?? root["UncompressedSize"]),
     partCount: asNumber(root["number_of_partitions"]),
-    tablespaceOids: oidsOf(spec?.["tablespaces"]),
+    tablespaceOids: isObject(spec) ? oidsOf(spec["tablespaces"]) : [],
     backupLabel: textUnder(root, /label/i, (value) => /^START WAL LOCATION/m.test(value)),
     tablespaceMap: textUnder(root, /tablespace_?map/i, () => true),
     systemIdentifier: asBig(root["SystemIdentifier"] ?? root["system_identifier"]),
@@ -56,40 +55,39 @@ export function parseSentinel(text: string, key: string): Sentinel {
 
 /** JSON.parse that hands integers beyond 2^53 back as bigint, by reading the source text (Node ≥ 22). */
 function parseExact(text: string, key: string): JsonObject {
-  const revive = (_key: string, value: Json, context?: { readonly source?: string }): Json => {
+  const revive = (_key: string, value: unknown, context?: { readonly source?: string }): unknown => {
     const source = context?.source;
     if (typeof value !== "number" || Number.isSafeInteger(value) || source === undefined) return value;
     return /^-?\d+$/.test(source) ? BigInt(source) : value;
   };
   let parsed: unknown;
   try {
-    parsed = JSON.parse(text, revive as (key: string, value: unknown) => unknown);
+    parsed = JSON.parse(text, revive);
   } catch (cause) {
     throw new DrawbridgeError("DB_ARCHIVE_INVALID", `${key} is not JSON`, { cause });
   }
-  const root = asObject(parsed as Json);
-  if (!root) throw new DrawbridgeError("DB_ARCHIVE_INVALID", `${key} is not a JSON object`);
-  return root;
+  if (!isObject(parsed)) throw new DrawbridgeError("DB_ARCHIVE_INVALID", `${key} is not a JSON object`);
+  return parsed;
 }
 
-function asObject(value: Json): JsonObject | undefined {
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as JsonObject) : undefined;
+function isObject(value: unknown): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-function asText(value: Json): string | undefined {
+function asText(value: unknown): string | undefined {
   return typeof value === "string" && value !== "" ? value : undefined;
 }
 
-function asNumber(value: Json): number | undefined {
+function asNumber(value: unknown): number | undefined {
   return typeof value === "number" ? value : typeof value === "bigint" ? Number(value) : undefined;
 }
 
-function asBig(value: Json): bigint | undefined {
+function asBig(value: unknown): bigint | undefined {
   if (typeof value === "bigint") return value;
   return typeof value === "number" && Number.isSafeInteger(value) ? BigInt(value) : undefined;
 }
 
-function oidsOf(value: Json): string[] {
+function oidsOf(value: unknown): string[] {
   return Array.isArray(value) ? value.map((oid) => String(oid)).filter((oid) => /^\d+$/.test(oid)) : [];
 }
 

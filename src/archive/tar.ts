@@ -131,10 +131,11 @@ async function extension(bytes: ByteReader, sizeBytes: number, key: string): Pro
 /** PAX records: `<length> <key>=<value>\n`, length in bytes and counting itself. */
 function paxOverrides(record: Buffer, key: string): Overrides {
   const overrides: Overrides = {};
-  for (let at = 0; at < record.length; ) {
+  for (let at = 0; at < record.length;) {
     const space = record.indexOf(0x20, at);
     const length = space < 0 ? Number.NaN : Number(record.toString("latin1", at, space));
-    if (!Number.isInteger(length) || length < 5 || at + length > record.length) throw damaged(key, "a PAX record is damaged");
+    if (!Number.isInteger(length) || length < 5 || at + length > record.length)
+      throw damaged(key, "a PAX record is damaged");
     const line = record.toString("utf8", space + 1, at + length - 1);
     const equals = line.indexOf("=");
     const value = line.slice(equals + 1);
@@ -142,7 +143,8 @@ function paxOverrides(record: Buffer, key: string): Overrides {
     if (line.startsWith("linkpath=")) overrides.linkName = value;
     if (line.startsWith("size=")) {
       overrides.sizeBytes = Number(value);
-      if (!Number.isSafeInteger(overrides.sizeBytes) || overrides.sizeBytes < 0) throw damaged(key, "a PAX size is damaged");
+      if (!Number.isSafeInteger(overrides.sizeBytes) || overrides.sizeBytes < 0)
+        throw damaged(key, "a PAX size is damaged");
     }
     at += length;
   }
