@@ -52,15 +52,23 @@ export function installPackages(missing, env, say) {
     throw new Unprepared(`Installing needs root, and sudo does not work without a password. Run:\n  ${command}`);
   }
   const names = packageNames(missing, "apt-get");
-  say(`installing with apt-get: ${names.join(" ")}`);
+  say(`installing with apt-get (a minute or so): ${names.join(" ")}`);
   const before = runningServices();
   // RUNLEVEL=1 keeps invoke-rc.d from starting the services that the packages bring: we start our own servers.
   const settings = ["DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1"];
-  const apt = ["env", ...settings, "apt-get", "-q", "-o", "DPkg::Lock::Timeout=300"];
+  const apt = ["env", ...settings, "apt-get", "-qq", "-o", "DPkg::Lock::Timeout=300"];
   for (const action of [["update"], ["install", "-y", "--no-install-recommends", ...names]]) {
     const [program, ...args] = [...prefix, ...apt, ...action];
-    const done = spawnSync(program, args, { env, stdio: ["ignore", 2, 2] });
-    if (done.status !== 0) throw new Unprepared(`apt-get ${action[0]} failed. Run:\n  ${command}`);
+    const done = spawnSync(program, args, {
+      env,
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "pipe"],
+      maxBuffer: 2 ** 26,
+    });
+    if (done.status !== 0) {
+      say(`${done.stdout}${done.stderr}`.trimEnd().split("\n").slice(-20).join("\n"));
+      throw new Unprepared(`apt-get ${action[0]} failed. Run:\n  ${command}`);
+    }
   }
   stopNewServices(before, prefix, say);
 }

@@ -12,7 +12,8 @@ export function makePackagesReady(root, say) {
   const difference = packagesDifference(root);
   if (difference !== undefined) {
     say(`npm packages: ${difference}, installing with npm ci`);
-    npm(root, ["ci", "--no-audit", "--no-fund"]);
+    // Warnings would be of packages that want a newer Node than the one that npm runs on; they get it.
+    npm(root, ["ci", "--no-audit", "--no-fund", "--loglevel=error"]);
   }
   say(`npm packages: ${difference === undefined ? "found" : "installed"}`);
   const node = pinnedNode(root, say);
