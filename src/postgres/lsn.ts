@@ -14,7 +14,13 @@ const form = /^([0-9A-Fa-f]{1,8})\/([0-9A-Fa-f]{1,8})$/;
 export function parseLsn(text: string): Lsn {
   const halves = form.exec(text);
   if (!halves) throw new DrawbridgeError("DB_BAD_INPUT", `not a WAL position: ${JSON.stringify(text)}`);
-  return ((BigInt(`0x${halves[1]}`) << 32n) | BigInt(`0x${halves[2]}`)) as Lsn;
+  const lsn = (BigInt(`0x${halves[1]}`) << 32n) | BigInt(`0x${halves[2]}`);
+  if (!isLsn(lsn)) throw new DrawbridgeError("DB_BAD_INPUT", `not a WAL position: ${text}`);
+  return lsn;
+}
+
+function isLsn(bytes: bigint): bytes is Lsn {
+  return bytes >= 0n && bytes < 1n << 64n;
 }
 
 /** Writes an LSN as PostgreSQL prints it: upper-case hexadecimal, no padding. */

@@ -1,3 +1,4 @@
+import { Socket } from "node:net";
 import pg from "pg";
 import { DrawbridgeError } from "../errors.ts";
 import type { Secret } from "../redact.ts";
@@ -36,7 +37,8 @@ export async function openSession(
   options: ConnectOptions & { readonly heartbeatMs?: number },
 ): Promise<Session> {
   const place = hostAndPort(url);
-  const client = new pg.Client(clientConfig(url, options));
+  const socket = new Socket();
+  const client = new pg.Client({ ...clientConfig(url, options), stream: () => socket });
   const lost = new AbortController();
   let closed = false;
   const lose = (cause: unknown): void => {
@@ -45,16 +47,10 @@ export async function openSession(
   };
   client.on("error", lose);
   client.on("end", () => lose(undefined));
-  let pid: number;
-  try {
-    await client.connect();
-    const result = await client.query<{ pid: number }>("select pg_backend_pid() as pid");
-    pid = result.rows[0]?.pid ?? 0;
-  } catch (cause) {
+  const pid = await login(client, place).catch((thrown: unknown) => {
     closed = true;
-    client.end().catch(() => undefined);
-    throw asDatabaseFault(cause, place);
-  }
+    throw thrown;
+  });
   let busy = 0;
   const query = async <Row extends object>(sql: string, params: readonly unknown[] = []): Promise<Row[]> => {
     busy += 1;
@@ -69,7 +65,7 @@ export async function openSession(
     if (closed) return;
     closed = true;
     clearInterval(pulse);
-    await endClient(client);
+    await endClient(client, socket);
   };
   return {
     pid,
@@ -98,11 +94,19 @@ function startPulse(
   return timer.unref();
 }
 
-async function endClient(client: pg.Client): Promise<void> {
-  const cut = setTimeout(() => {
-    // pg keeps the stream in `connection`, which its types leave out
-    (client as unknown as { connection?: { stream?: { destroy(): void } } }).connection?.stream?.destroy();
-  }, closeGraceMs);
+async function login(client: pg.Client, place: string): Promise<number> {
+  try {
+    await client.connect();
+    const result = await client.query<{ pid: number }>("select pg_backend_pid() as pid");
+    return result.rows[0]?.pid ?? 0;
+  } catch (cause) {
+    client.end().catch(() => undefined);
+    throw asDatabaseFault(cause, place);
+  }
+}
+
+async function endClient(client: pg.Client, socket: Socket): Promise<void> {
+  const cut = setTimeout(() => socket.destroy(), closeGraceMs);
   await client.end().catch(() => undefined);
   clearTimeout(cut);
 }

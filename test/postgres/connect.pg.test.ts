@@ -88,6 +88,7 @@ describe("a session", () => {
     } finally {
       process.kill(session.pid, "SIGCONT");
     }
+    expect(session.lost.aborted).toBe(true);
   });
 });
 
