@@ -1,0 +1,199 @@
+import { type Phase, phases, type WindowName } from "../journal/phase.ts";
+import type { Queryable } from "../postgres/connect.ts";
+import { type ApprovalView, approvalViews } from "./approvals.ts";
+import type { Range } from "./eta.ts";
+import { listOf, textOf } from "./facts.ts";
+import { type LagSeries, lagSeries } from "./lag.ts";
+import { type Progress, progressOf } from "./progress.ts";
+import { type JournalRows, type PhaseRow, readRows, type StoredFacts } from "./rows.ts";
+import { type Waiting, waitingFor } from "./waiting.ts";
+import { type WindowView, windowViews } from "./windows.ts";
+
+/** Where the application writes now. */
+export type WritesGo = "heroku" | "bridge" | "target";
+
+/** One phase as the card shows it. */
+export interface PhaseView {
+  readonly name: Phase;
+  readonly state: PhaseRow["state"];
+  readonly try: number;
+  readonly startedAt?: Date | undefined;
+  readonly endedAt?: Date | undefined;
+  /** Time so far, or in all, in milliseconds. */
+  readonly ms?: number | undefined;
+  readonly remaining?: Range | undefined;
+  /** A few words on its outcome: "0 blockers, 3 warnings". */
+  readonly summary?: string | undefined;
+}
+
+/** What went wrong last and is not mended yet. */
+export interface Fault {
+  readonly phase: Phase;
+  readonly code: string;
+  readonly message: string;
+  readonly remedy?: string | undefined;
+}
+
+/** One migration at one moment. The card, `/migrate status`, `/migrate lag` and the log all read it (law 10). */
+export interface Snapshot {
+  /** By the journal's clock. */
+  readonly takenAt: Date;
+  readonly id: string;
+  readonly state: "draft" | "active" | "completed" | "aborted";
+  readonly intent: "run" | "hold" | "abort";
+  readonly intentBy?: string | undefined;
+  readonly driver: string;
+  readonly phase: Phase;
+  readonly createdAt: Date;
+  readonly startedAt?: Date | undefined;
+  readonly endedAt?: Date | undefined;
+  /** All phases, in order. */
+  readonly phases: readonly PhaseView[];
+  /** The step that runs now. */
+  readonly step?: { readonly name: string; readonly startedAt: Date; readonly ms: number } | undefined;
+  readonly progress?: Progress | undefined;
+  readonly lag?: LagSeries | undefined;
+  /** The window that people are asked for or that is open; otherwise none. */
+  readonly window?: WindowView | undefined;
+  /** Every try, oldest first. */
+  readonly windows: readonly WindowView[];
+  /** Approvals that still matter: not yet decided, or of the window above. */
+  readonly approvals: readonly ApprovalView[];
+  readonly fault?: Fault | undefined;
+  readonly writesGo: WritesGo;
+  readonly waiting: Waiting;
+  /** The worker's last sign of life, where it has given one. */
+  readonly heardAt?: Date | undefined;
+}
+
+/** Whom approvals wait for. */
+export interface Approvers {
+  readonly required: number;
+  /** Names of everyone on the reviewed list. */
+  readonly people: readonly string[];
+}
+
+/** Takes the snapshot; `undefined` when the migration does not exist yet. */
+export async function takeSnapshot(
+  db: Queryable,
+  migrationId: string,
+  approvers: Approvers = { required: 2, people: [] },
+): Promise<Snapshot | undefined> {
+  const rows = await readRows(db, migrationId);
+  return rows === undefined ? undefined : snapshotOf(rows, approvers);
+}
+
+/** Computes the snapshot from what was read. Pure. */
+export function snapshotOf(rows: JournalRows, approvers: Approvers): Snapshot {
+  const { migration } = rows;
+  const windows = windowViews(rows);
+  const alive = windows.find((each) => each.state === "asking" || each.state === "open");
+  const approvals = approvalViews(rows, approvers).filter(
+    (each) => each.undecided || (alive !== undefined && each.windowId === alive.id),
+  );
+  const progress = progressOf(rows);
+  const fault = faultOf(rows);
+  const partial = {
+    takenAt: migration.now,
+    id: migration.id,
+    state: migration.state,
+    intent: migration.intent,
+    intentBy: migration.intent_by ?? undefined,
+    driver: migration.driver,
+    phase: migration.phase,
+    createdAt: migration.created_at,
+    startedAt: migration.started_at ?? undefined,
+    endedAt: migration.ended_at ?? undefined,
+    phases: phases.map((name) => phaseView(name, rows, progress)),
+    step: stepOf(rows),
+    progress,
+    lag: lagSeries(rows.samples),
+    window: alive,
+    windows,
+    approvals,
+    fault,
+    writesGo: writesGoOf(windows),
+    heardAt: heardAt(rows),
+  };
+  return { ...partial, waiting: waitingFor(partial) };
+}
+
+function phaseView(name: Phase, rows: JournalRows, progress: Progress | undefined): PhaseView {
+  const row = rows.phases.find((each) => each.phase === name);
+  const end = row?.ended_at ?? rows.migration.now;
+  const running = row !== undefined && row.state !== "done" && progress?.phase === name;
+  return {
+    name,
+    state: row?.state ?? "waiting",
+    try: row?.try ?? 1,
+    startedAt: row?.started_at ?? undefined,
+    endedAt: row?.ended_at ?? undefined,
+    ms: row?.started_at ? Math.max(0, end.getTime() - row.started_at.getTime()) : undefined,
+    remaining: running ? progress.remaining : undefined,
+    summary: summaryOf(name, rows),
+  };
+}
+
+/** The output of a step's last success, whatever its try. */
+export function lastOutput(rows: JournalRows, phase: Phase, step: string): StoredFacts | undefined {
+  return (
+    rows.attempts.findLast((each) => each.phase === phase && each.step === step && each.state === "succeeded")
+      ?.output ?? undefined
+  );
+}
+
+function summaryOf(name: Phase, rows: JournalRows): string | undefined {
+  if (name === "preflight") {
+    const output = lastOutput(rows, name, "run-checks");
+    if (!output) return undefined;
+    const findings = listOf(output, "findings").map((finding) => textOf(finding, "severity"));
+    const blockers = findings.filter((each) => each === "blocker").length;
+    const warnings = findings.filter((each) => each === "warning").length;
+    return `${count(blockers, "blocker")}, ${count(warnings, "warning")}`;
+  }
+  const last = rows.attempts.findLast(
+    (each) => each.phase === name && each.state === "succeeded" && textOf(each.output, "summary"),
+  );
+  return textOf(last?.output, "summary");
+}
+
+function count(n: number, noun: string): string {
+  return `${n} ${noun}${n === 1 ? "" : "s"}`;
+}
+
+function stepOf(rows: JournalRows): Snapshot["step"] {
+  const row = rows.phases.find((each) => each.phase === rows.migration.phase);
+  const last = rows.attempts.findLast((each) => each.phase === row?.phase && each.try === row.try);
+  if (last?.state !== "started" || row?.state === "done") return undefined;
+  return { name: last.step, startedAt: last.started_at, ms: rows.migration.now.getTime() - last.started_at.getTime() };
+}
+
+function faultOf(rows: JournalRows): Fault | undefined {
+  const row = rows.phases.find(
+    (each) => each.error !== null && (each.state === "failed" || each.state === "paused" || each.state === "retrying"),
+  );
+  if (!row?.error) return undefined;
+  return {
+    phase: row.phase,
+    code: textOf(row.error, "code") ?? "DB_UNEXPECTED",
+    message: textOf(row.error, "message") ?? "no message was recorded",
+    remedy: textOf(row.error, "remedy"),
+  };
+}
+
+/** The points of no return that were passed say which database is the primary. */
+function writesGoOf(windows: readonly WindowView[]): WritesGo {
+  const passed = (name: WindowName): boolean =>
+    windows.some((each) => each.name === name && each.noReturnAt !== undefined);
+  if (passed("window-2")) return "target";
+  return passed("window-1") ? "bridge" : "heroku";
+}
+
+function heardAt(rows: JournalRows): Date | undefined {
+  const signs = [
+    ...rows.attempts.slice(-20).flatMap((each) => [each.started_at, each.ended_at]),
+    ...rows.samples.slice(-1).map((each) => each.at),
+    ...rows.phases.flatMap((each) => [each.started_at, each.ended_at]),
+  ].filter((at): at is Date => at !== null);
+  return signs.toSorted((a, b) => a.getTime() - b.getTime()).at(-1);
+}
