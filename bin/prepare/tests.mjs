@@ -12,6 +12,8 @@ export async function runTests({ root, node, env, args, nightly }) {
   const program = (path) => join(root, "node_modules", path);
   const options = { env, cwd: root };
   const typed = await runToEnd(program(".bin/tsc"), [], options);
+  // A signal ended it: what was not finished is not counted.
+  if (typed >= 128) return typed;
   if (typed !== 0) return finish("The type check failed, so no test was run.", { passed: 0, failed: 1 }, typed);
   const folder = mkdtempSync(join(tmpdir(), "drawbridge-test-"));
   try {
@@ -21,6 +23,7 @@ export async function runTests({ root, node, env, args, nightly }) {
     const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${file}`];
     const vitest = [program("vitest/vitest.mjs"), "run", ...selected, ...reporters, ...args];
     const status = await runToEnd(node, vitest, options);
+    if (status >= 128) return status;
     const counts = countTests(readReport(file));
     // Errors outside of any test (an unhandled rejection) fail the run too, and have to be seen in the counts.
     if (status !== 0 && counts.failed === 0) counts.failed = 1;
