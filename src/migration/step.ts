@@ -1,5 +1,5 @@
-import type { Gate, WindowName } from "../journal/phase.ts";
 import type { JsonObject } from "../journal/json.ts";
+import type { Gate, WindowName } from "../journal/phase.ts";
 import type { World } from "./world.ts";
 
 /** A resource that lives in this process and on which a held step's success depends. */
@@ -38,13 +38,13 @@ export interface StepContext {
 }
 
 /** Undoes a step's effect. Called with what was remembered; must be repeatable. */
-export type Undo = (world: World, context: StepContext) => Promise<void>;
+export type Undo<W = World> = (world: W, context: StepContext) => Promise<void>;
 
 /**
  * The smallest thing that is journalled, retried and undone (law 2).
  * The runner asks for the recorded success first, then `observe`s, and only then `run`s; so `run` may be interrupted anywhere.
  */
-export interface Step {
+export interface Step<W = World> {
   /** verb-noun, unique within its phase: `fence-source` */
   readonly name: string;
   /** The approval without which it does not run. */
@@ -56,11 +56,11 @@ export interface Step {
   /** Longest time that one attempt may take, in milliseconds. */
   readonly deadlineMs: number;
   /** Reads only; throws what forbids the step (the guard that looks again at execution). */
-  validate?(world: World, context: StepContext): Promise<void>;
+  validate?(world: W, context: StepContext): Promise<void>;
   /** What undo will need, read before any effect; never a secret. */
-  remember?(world: World): Promise<JsonObject>;
+  remember?(world: W): Promise<JsonObject>;
   /** The step's output if the world is already as `run` would leave it. */
-  observe(world: World, context: StepContext): Promise<JsonObject | undefined>;
-  run(world: World, context: StepContext): Promise<JsonObject>;
-  readonly undo: Undo | "irreversible";
+  observe(world: W, context: StepContext): Promise<JsonObject | undefined>;
+  run(world: W, context: StepContext): Promise<JsonObject>;
+  readonly undo: Undo<W> | "irreversible";
 }

@@ -23,7 +23,7 @@ export async function makeJournal(cluster: TestCluster): Promise<TestJournal> {
   const bot = `bot_${tail}`;
   const worker = `worker_${tail}`;
   const adminUrl = new Secret(cluster.url(database));
-  const login = (role: string) => ({ role, verifier: scramVerifier(`pw-${role}`) });
+  const login = (role: string) => ({ role, verifier: scramVerifier(new Secret(`pw-${role}`)) });
   await initJournal({ adminUrl, bot: login(bot), worker: login(worker) });
   const urls = {
     admin: adminUrl,

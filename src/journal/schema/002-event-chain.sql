@@ -23,5 +23,6 @@ begin
   insert into journal.event (id, migration_id, at, kind, actor, facts, prev_hash, hash)
   values (next_id, p_migration, now_at, p_kind, p_actor, p_facts, prev,
           journal.event_hash(prev, next_id, p_migration, now_at, p_kind, p_actor, p_facts));
+  perform pg_notify('journal', 'event:' || coalesce(p_migration, ''));
   return next_id;
 end $$;
