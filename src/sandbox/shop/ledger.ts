@@ -13,12 +13,12 @@ const entrySchema = z.object({
   at: z.number(),
   /**
    * `insert`, `update`, `delete`: the database acknowledged the COMMIT. `failed`: it certainly did not commit. `unknown`: the answer
-   * to the COMMIT was lost. `attempt`: a delete is about to be committed (a dyno killed right after its COMMIT leaves only this).
+   * to the COMMIT was lost. `attempt`: written before the COMMIT of every delete, since a dyno that is killed right after it leaves no more.
    */
   op: z.enum([...writeOps, "failed", "unknown", "attempt"]),
   /** What was tried, for the last three. */
   intended: z.enum(writeOps).optional(),
-  /** The order's key (uuid), chosen by the shop. */
+  /** The order's key (uuid), chosen by the shop; empty when an update or delete failed before it had chosen an order. */
   id: z.string(),
   /** The order's version after the write; 0 when not known. */
   version: z.number(),
@@ -59,8 +59,8 @@ interface Expectation {
   /** Highest acknowledged version; undefined when no insert or update was acknowledged. */
   version: number | undefined;
   deleted: boolean;
-  /** A delete whose outcome is not known: the order may be there or not. */
-  maybeDeleted: boolean;
+  /** Deletes that were about to be committed and did not certainly fail: the order may be there or not. */
+  openDeletes: number;
 }
 
 /** Acknowledged writes and those of them that the database does not show. */
@@ -78,13 +78,13 @@ export interface LedgerCheck {
  */
 export function compareLedger(entries: readonly LedgerEntry[], found: ReadonlyMap<string, number>): LedgerCheck {
   const missing: string[] = [];
-  for (const [id, { version, deleted, maybeDeleted }] of expectations(entries)) {
+  for (const [id, { version, deleted, openDeletes }] of expectations(entries)) {
     const there = found.get(id);
     if (deleted) {
       if (there !== undefined) missing.push(`order ${id}: acknowledged delete, still there at version ${there}`);
       continue;
     }
-    if (version === undefined || (there === undefined && maybeDeleted)) continue;
+    if (version === undefined || (there === undefined && openDeletes > 0)) continue;
     if (there === undefined) missing.push(`order ${id}: acknowledged at version ${version}, absent`);
     else if (there < version) missing.push(`order ${id}: acknowledged at version ${version}, found ${there}`);
   }
@@ -98,19 +98,20 @@ export function compareLedger(entries: readonly LedgerEntry[], found: ReadonlyMa
 function expectations(entries: readonly LedgerEntry[]): ReadonlyMap<string, Expectation> {
   const orders = new Map<string, Expectation>();
   for (const { op, intended, id, version } of entries) {
-    if (op === "failed") continue;
-    const order = orders.get(id) ?? { version: undefined, deleted: false, maybeDeleted: false };
+    if (id === "") continue;
+    const order = orders.get(id) ?? { version: undefined, deleted: false, openDeletes: 0 };
     orders.set(id, order);
     if (op === "delete") order.deleted = true;
     else if (op === "insert" || op === "update") order.version = Math.max(order.version ?? 0, version);
-    else if (intended === "delete") order.maybeDeleted = true;
+    else if (op === "attempt") order.openDeletes += 1;
+    else if (op === "failed" && intended === "delete") order.openDeletes -= 1;
   }
   return orders;
 }
 
 /** Reads the orders that the ledger names from the database at `url` and compares. */
 export async function checkLedger(entries: readonly LedgerEntry[], url: string): Promise<LedgerCheck> {
-  const ids = [...new Set(entries.map((entry) => entry.id))];
+  const ids = [...new Set(entries.map((entry) => entry.id))].filter((id) => id !== "");
   const found = new Map<string, number>();
   const client = new Client({ connectionString: url, statement_timeout: 60_000 });
   await client.connect();
