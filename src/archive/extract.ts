@@ -37,6 +37,14 @@ export function nothingSeen(): Seen {
   return { fileBytes: 0, tablespaceOids: new Set(), laterSegments: [], hardLinks: [], madeDirs: new Set() };
 }
 
+/** Adds what one part contained to what all contained. */
+export function addSeen(all: Seen, one: Seen): void {
+  all.fileBytes += one.fileBytes;
+  for (const oid of one.tablespaceOids) all.tablespaceOids.add(oid);
+  all.laterSegments.push(...one.laterSegments);
+  all.hardLinks.push(...one.hardLinks);
+}
+
 /** The control file is written under this name until all else is proven to be there. */
 export const controlFileInWaiting = "global/pg_control.restoring";
 

@@ -1,9 +1,10 @@
 import { chown, mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
+import { systemClock } from "../clock.ts";
 import { asDrawbridgeError, DrawbridgeError } from "../errors.ts";
 import { decompress } from "./decompress.ts";
-import { extractTar, makeDir, nothingSeen, type ExtractionTarget, type Owner } from "./extract.ts";
+import { addSeen, extractTar, makeDir, nothingSeen, type ExtractionTarget, type Owner } from "./extract.ts";
 import { finishRestore } from "./finish-restore.ts";
 import type { Backup } from "./list-backups.ts";
 import { listParts } from "./list-parts.ts";
@@ -70,9 +71,7 @@ export async function restoreBaseBackup(options: RestoreOptions): Promise<Restor
     onBytes: (count) => progress.bytes(count),
   };
   const unpack = async (part: ObjectInfo, stop: AbortSignal | undefined): Promise<void> => {
-    const found = await store.get(part.key, { ifMatch: part.etag, signal: stop });
-    if (!found) throw new DrawbridgeError("DB_ARCHIVE_INVALID", `${part.key} vanished while it was restored`);
-    await extractTar(decompress(found.body, part.key, stop), part.key, target);
+    await unpackPart(store, part, target, stop);
     progress.part();
   };
   await inParallel(parts.partitions, options.concurrency ?? 3, signal, unpack);
@@ -89,6 +88,29 @@ export async function restoreBaseBackup(options: RestoreOptions): Promise<Restor
     parts: parts.partitions.length,
     tablespaceOids: [...target.seen.tablespaceOids],
   };
+}
+
+/** One part; the network may fail some times, damage may not. What a failed try saw is forgotten. */
+async function unpackPart(
+  store: ObjectStore,
+  part: ObjectInfo,
+  target: ExtractionTarget,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  for (let tries = 1; ; tries += 1) {
+    const attempt = { ...target, seen: { ...nothingSeen(), madeDirs: target.seen.madeDirs } };
+    try {
+      const found = await store.get(part.key, { ifMatch: part.etag, signal });
+      if (!found) throw new DrawbridgeError("DB_ARCHIVE_INVALID", `${part.key} vanished while it was restored`);
+      await extractTar(decompress(found.body, part.key, signal), part.key, attempt);
+      addSeen(target.seen, attempt.seen);
+      return;
+    } catch (thrown) {
+      const fault = asDrawbridgeError(thrown);
+      if (fault.outcome !== "retryable" || tries === 5 || signal?.aborted === true) throw fault;
+      await systemClock.sleep(fault.retryAfterMs ?? 500 * 2 ** tries, signal);
+    }
+  }
 }
 
 async function prepareEmptyDir(path: string, owner: Owner | undefined): Promise<void> {

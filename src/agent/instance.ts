@@ -1,0 +1,120 @@
+import { createHash } from "node:crypto";
+import { chmod, chown, lstat, mkdir, open, readFile, rename, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { DrawbridgeError } from "../errors.ts";
+import type { ServerUser } from "./server-user.ts";
+
+/** Where everything of one bridge lies. */
+export interface InstancePaths {
+  readonly dir: string;
+  readonly dataDir: string;
+  readonly tablespacesDir: string;
+  readonly spoolDir: string;
+  readonly socketDir: string;
+  readonly logFile: string;
+  readonly recordFile: string;
+}
+
+/** What the agent remembers across its own restarts. */
+export interface InstanceRecord {
+  readonly migrationId: string;
+  /** Highest epoch that was acted upon; goals below it are refused. Decimal. */
+  readonly epoch: string;
+  /** `restoring`: what lies there is half a restore and is thrown away. */
+  readonly phase: "restoring" | "restored" | "wiped";
+  readonly port: number;
+  readonly backup?: string;
+  /** Decimal. */
+  readonly systemIdentifier?: string;
+  readonly segmentBytes?: number;
+  readonly pgMajor?: number;
+  readonly bootstrapRole?: string;
+  /** Name of the first backup of the promoted bridge. */
+  readonly firstBackup?: string;
+}
+
+/** Paths below the instance's directory; the socket lies in a short place, since its path may have 107 bytes only. */
+export function instancePaths(dir: string): InstancePaths {
+  const mark = createHash("sha256").update(dir).digest("hex").slice(0, 12);
+  return {
+    dir,
+    dataDir: join(dir, "pgdata"),
+    tablespacesDir: join(dir, "tablespaces"),
+    spoolDir: join(dir, "spool"),
+    socketDir: `/tmp/drawbridge-${mark}`,
+    logFile: join(dir, "postgresql.log"),
+    recordFile: join(dir, "bridge.json"),
+  };
+}
+
+/** Makes the instance's directories for the server's user. @throws DrawbridgeError `DB_CONFIG` when others own them. */
+export async function prepareInstance(paths: InstancePaths, user: ServerUser): Promise<void> {
+  for (const path of [paths.dir, paths.socketDir]) {
+    await mkdir(path, { recursive: true, mode: 0o700 });
+    const facts = await lstat(path);
+    const ours = [process.getuid?.() ?? 0, user.owner?.uid];
+    if (!facts.isDirectory() || !ours.includes(facts.uid)) {
+      throw new DrawbridgeError("DB_CONFIG", `${path} belongs to somebody else`);
+    }
+    if (user.owner) await chown(path, user.owner.uid, user.owner.gid);
+    await chmod(path, 0o700);
+  }
+}
+
+/** What was remembered; `undefined` on a new host. */
+export async function readRecord(paths: InstancePaths): Promise<InstanceRecord | undefined> {
+  let text: string;
+  try {
+    text = await readFile(paths.recordFile, "utf8");
+  } catch (cause) {
+    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return undefined;
+    throw cause;
+  }
+  const parsed: unknown = JSON.parse(text);
+  if (!isRecord(parsed)) throw new DrawbridgeError("DB_BAD_INPUT", `${paths.recordFile} is not a bridge's record`);
+  return parsed;
+}
+
+/** Remembers, whole or not at all, also across a power loss. */
+export async function writeRecord(paths: InstancePaths, record: InstanceRecord): Promise<void> {
+  const half = `${paths.recordFile}.half`;
+  {
+    await using file = await open(half, "w", 0o600);
+    await file.writeFile(`${JSON.stringify(record, undefined, 2)}\n`);
+    await file.sync();
+  }
+  await rename(half, paths.recordFile);
+}
+
+/** Removes data, tablespaces, spool and socket; the record stays with whoever calls. */
+export async function removeData(paths: InstancePaths): Promise<void> {
+  for (const path of [paths.dataDir, paths.tablespacesDir, paths.spoolDir]) {
+    await rm(path, { recursive: true, force: true });
+  }
+}
+
+/** A port that nobody listens on at this moment. */
+export async function freePort(host: string): Promise<number> {
+  const server = createServer();
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(0, host === "*" ? undefined : host, () => {
+      const address = server.address();
+      const port = typeof address === "object" && address !== null ? address.port : 0;
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+function isRecord(value: unknown): value is InstanceRecord {
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    "migrationId" in value &&
+    "phase" in value &&
+    "epoch" in value &&
+    typeof value.epoch === "string" &&
+    /^\d+$/.test(value.epoch)
+  );
+}

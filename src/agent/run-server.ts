@@ -1,0 +1,53 @@
+import { userInfo } from "node:os";
+import { join } from "node:path";
+import { writeOwned } from "../archive/owned-file.ts";
+import { writeWalScripts } from "../archive/wal-scripts.ts";
+import type { AgentGoal } from "../journal/agent-rows.ts";
+import { serverOf, type AgentContext } from "./context.ts";
+import { spoolOf } from "./courier.ts";
+import { readControlSettings, serverPid, startServer, type LocalServer } from "./local-postgres.ts";
+import { pgHbaConf, pgIdentConf, postgresqlConf } from "./server-config.ts";
+
+/**
+ * Sees to it that the server runs, with a configuration made for this start. Does not wait until it takes connections.
+ * @returns the server, and whether it had to be started
+ */
+export async function ensureServer(
+  context: AgentContext,
+  goal: AgentGoal,
+): Promise<{ server: LocalServer; started: boolean }> {
+  const server = serverOf(context);
+  if ((await serverPid(context.paths)) !== undefined) return { server, started: false };
+  await writeConfiguration(context, goal, server);
+  await startServer(server);
+  return { server, started: true };
+}
+
+async function writeConfiguration(context: AgentContext, goal: AgentGoal, server: LocalServer): Promise<void> {
+  const { deps, paths, user, record } = context;
+  const scripts = await writeWalScripts(paths.dir, spoolOf(context));
+  // the control file follows the WAL: it knows of limits that were raised after the goal was set
+  const known = [goal.params.sourceSettings ?? {}, await readControlSettings(server)];
+  const sourceSettings: Record<string, number> = {};
+  for (const settings of known) {
+    for (const [name, value] of Object.entries(settings)) {
+      sourceSettings[name] = Math.max(value, sourceSettings[name] ?? 0);
+    }
+  }
+  const conf = postgresqlConf({
+    pgMajor: record?.pgMajor ?? 15,
+    listenHost: deps.listenHost ?? deps.host,
+    port: server.port,
+    socketDir: paths.socketDir,
+    ...scripts,
+    sourceSettings,
+    extraSettings: deps.settings ?? {},
+  });
+  const hostUsers = [userInfo().username, user.name];
+  const files: ReadonlyArray<readonly [string, string]> = [
+    ["postgresql.conf", conf],
+    ["pg_hba.conf", pgHbaConf(goal.params.logins ?? [], goal.params.database)],
+    ["pg_ident.conf", pgIdentConf(hostUsers, server.role)],
+  ];
+  for (const [name, content] of files) await writeOwned(join(paths.dataDir, name), content, user.owner);
+}

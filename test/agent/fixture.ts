@@ -1,0 +1,32 @@
+import { readFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import type { Queryable } from "../../src/postgres/connect.ts";
+
+/** Real archives, written by the real tools; beside the checkout. */
+export const fixturesDir = resolve(import.meta.dirname, "../../../shared/fixtures/archives");
+
+/** What a fixture's `expected.json` says. */
+export interface Expected {
+  readonly database: string;
+  readonly system_identifier: string;
+  readonly last_lsn: string;
+  readonly tables: Readonly<Record<string, { readonly rows: number; readonly hash: string }>>;
+}
+
+/** Reads `expected.json` of one fixture. */
+export async function readExpected(name: string): Promise<Expected> {
+  const text = await readFile(join(fixturesDir, name, "expected.json"), "utf8");
+  return JSON.parse(text) as Expected;
+}
+
+/** Rows and hash of each table that the fixture names, in the form of `expected.json`. */
+export async function readTables(session: Queryable, expected: Expected): Promise<Expected["tables"]> {
+  const tables: Record<string, { rows: number; hash: string }> = {};
+  for (const name of Object.keys(expected.tables)) {
+    const [row] = await session.query<{ rows: string; hash: string }>(
+      `select count(*) as rows, sum(('x' || left(md5(t::text), 16))::bit(64)::bigint::numeric)::text as hash from ${name} t`,
+    );
+    tables[name] = { rows: Number(row?.rows), hash: row?.hash ?? "" };
+  }
+  return tables;
+}
