@@ -1,4 +1,4 @@
-import { z } from "zod";
+import type { z } from "zod";
 import { invalid } from "./refusal.ts";
 
 /** Checks a request's body by the rule of Heroku's schema. @throws Refusal 422 `invalid_params` */

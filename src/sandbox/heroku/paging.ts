@@ -28,9 +28,9 @@ export function page(body: object, range: string | undefined): Page {
       return open === "]" ? place > 0 : place >= 0;
     });
   const cut = after.slice(0, max);
-  const last = cut.at(-1)?.[field];
+  const last: unknown = cut.at(-1)?.[field];
   const acceptRanges = "id, name, version";
-  if (after.length <= max || last === undefined) return { body: cut, acceptRanges };
+  if (after.length <= max || (typeof last !== "string" && typeof last !== "number")) return { body: cut, acceptRanges };
   const order = descending ? "order=desc," : "";
-  return { body: cut, acceptRanges, nextRange: `${field} ]${String(last)}..; ${order}max=${max}` };
+  return { body: cut, acceptRanges, nextRange: `${field} ]${last}..; ${order}max=${max}` };
 }
