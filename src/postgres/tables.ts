@@ -52,20 +52,20 @@ const identityIndexes = `
       join pg_attribute ka on ka.attrelid = i.indrelid and ka.attnum = k.attnum
       where k.place <= i.indnkeyatts and not ka.attnotnull)`;
 
-// A type has equality when it, or what it is binary coercible to, has a default btree or hash operator class.
+// A type has equality when it, or what it is implicitly and binary coercible to, has a default btree or hash operator class.
 // Domains count as their base type, arrays as their elements; composites are left to the server.
 const columnsWithoutEquality = `
   select a.attrelid, array_agg(a.attname::text order by a.attnum) as columns
   from pg_attribute a
   join pg_type t on t.oid = a.atttypid
   left join pg_type d on d.oid = t.typbasetype
-  join pg_type b on b.oid = coalesce(nullif(coalesce(d.typelem, 0), 0), nullif(t.typelem, 0), d.oid, t.oid)
+  join pg_type b on b.oid = case when coalesce(d.typcategory, t.typcategory) = 'A' then coalesce(d.typelem, t.typelem) else coalesce(d.oid, t.oid) end
   where a.attnum > 0 and not a.attisdropped and b.typtype = 'b'
     and not exists (
       select from pg_opclass o join pg_am m on m.oid = o.opcmethod
       where m.amname in ('btree', 'hash') and o.opcdefault
         and (o.opcintype = b.oid
-          or exists (select from pg_cast c where c.castsource = b.oid and c.casttarget = o.opcintype and c.castmethod = 'b')))
+          or exists (select from pg_cast c where c.castsource = b.oid and c.casttarget = o.opcintype and c.castmethod = 'b' and c.castcontext = 'i')))
   group by a.attrelid`;
 
 const sql = `
