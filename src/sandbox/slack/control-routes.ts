@@ -1,7 +1,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { z } from "zod";
 import { transcript } from "./as-text.ts";
-import { acts, impossible, type ControlAnswer } from "./control.ts";
+import { impossible, type ControlAnswer } from "./control-act.ts";
+import { acts } from "./control.ts";
 import { allEmoji } from "./emoji.ts";
 import { readBody, sendJson, sendText } from "./http.ts";
 import type { Change, Workspace } from "./model.ts";

@@ -1,47 +1,14 @@
 import { z } from "zod";
-import {
-  addReaction,
-  deleteMessage,
-  editMessage,
-  joinChannel,
-  leaveChannel,
-  postMessage,
-  removeReaction,
-} from "./acts.ts";
+import { addReaction, deleteMessage, editMessage, postMessage, removeReaction } from "./acts.ts";
 import { sendClick, sendCommand, submitView } from "./approach.ts";
 import { actionElements } from "./blocks.ts";
+import { act, administrator, done, impossible, type Act, type ControlAnswer } from "./control-act.ts";
+import { worldActs } from "./control-world.ts";
 import { emojiName } from "./emoji.ts";
-import { faultsSchema, rollFaults } from "./faults.ts";
 import type { Channel, Message, Person, Workspace } from "./model.ts";
 import { escapeMrkdwn } from "./mrkdwn.ts";
-import { linkNames, showMessage, showPerson } from "./shown.ts";
-import { personOnWire } from "./wire.ts";
-import { findChannel, findMessage, findPerson, nextTs } from "./workspace.ts";
-
-/** What a control request came to: an HTTP status and a body with `ok`. */
-export interface ControlAnswer {
-  readonly status: number;
-  readonly body: { readonly ok: boolean; readonly [key: string]: unknown };
-}
-
-/** An act that is not possible, in a sentence for whoever wrote the script. */
-export function impossible(error: string, status = 400): ControlAnswer {
-  return { status, body: { ok: false, error } };
-}
-
-function done(facts: object = {}): ControlAnswer {
-  return { status: 200, body: { ok: true, ...facts } };
-}
-
-type Act = (ws: Workspace, input: unknown) => ControlAnswer | Promise<ControlAnswer>;
-
-/** Binds an act to the shape of its input; a wrong shape is explained field by field. */
-function act<T>(schema: z.ZodType<T>, run: (ws: Workspace, input: T) => ControlAnswer | Promise<ControlAnswer>): Act {
-  return (ws, input) => {
-    const parsed = schema.safeParse(input);
-    return parsed.success ? run(ws, parsed.data) : impossible(z.prettifyError(parsed.error));
-  };
-}
+import { linkNames, showMessage } from "./shown.ts";
+import { findChannel, findMessage, findPerson } from "./workspace.ts";
 
 interface Stage {
   readonly channel: Channel;
@@ -108,7 +75,7 @@ const editOwn = act(z.strictObject({ ...where, ts: z.string(), text: z.string().
 const deleteAny = act(
   z.strictObject({ channel: z.string(), ts: z.string(), user: z.string().optional() }),
   (ws, input) => {
-    const at = stage(ws, { channel: input.channel, user: input.user ?? administrator(ws) });
+    const at = stage(ws, { channel: input.channel, user: input.user ?? administrator(ws)?.id ?? "" });
     if ("status" in at) return at;
     const found = messageAt(at.channel, input.ts);
     if ("status" in found) return found;
@@ -119,10 +86,6 @@ const deleteAny = act(
     return done();
   },
 );
-
-function administrator(ws: Workspace): string {
-  return [...ws.people.values()].find((each) => each.isAdmin)?.id ?? "";
-}
 
 const reaction = act(
   z.strictObject({ ...where, ts: z.string(), name: z.string(), present: z.boolean().default(true) }),
@@ -172,97 +135,6 @@ const closeView = act(z.strictObject({ view_id: z.string() }), (ws, input) => {
   return done();
 });
 
-const personChange = z.strictObject({
-  user: z.string(),
-  deleted: z.boolean().optional(),
-  is_bot: z.boolean().optional(),
-  is_restricted: z.boolean().optional(),
-  is_ultra_restricted: z.boolean().optional(),
-  is_stranger: z.boolean().optional(),
-  is_admin: z.boolean().optional(),
-  team_id: z.string().optional(),
-  real_name: z.string().min(1).optional(),
-  email: z.string().optional(),
-  tz: z.string().optional(),
-});
-
-const person = act(personChange, (ws, input) => {
-  const found = findPerson(ws, input.user);
-  if (found === undefined) return impossible(`no such user: ${input.user}`, 404);
-  found.deleted = input.deleted ?? found.deleted;
-  found.isBot = input.is_bot ?? found.isBot;
-  found.isRestricted = input.is_restricted ?? found.isRestricted;
-  found.isUltraRestricted = input.is_ultra_restricted ?? found.isUltraRestricted;
-  found.isStranger = input.is_stranger ?? found.isStranger;
-  found.isAdmin = input.is_admin ?? found.isAdmin;
-  found.teamId = input.team_id ?? found.teamId;
-  found.realName = input.real_name ?? found.realName;
-  found.email = input.email ?? found.email;
-  found.timeZone = input.tz ?? found.timeZone;
-  ws.changed({ kind: "workspace" });
-  ws.sendEvent({ type: "user_change", user: personOnWire(found, false), event_ts: nextTs(ws) });
-  return done({ person: showPerson(ws, found) });
-});
-
-const channelChange = z.strictObject({
-  channel: z.string(),
-  is_archived: z.boolean().optional(),
-  is_ext_shared: z.boolean().optional(),
-  add: z.array(z.string()).default([]),
-  remove: z.array(z.string()).default([]),
-});
-
-const channelAct = act(channelChange, (ws, input) => {
-  const channel = findChannel(ws, input.channel);
-  if (channel === undefined) return impossible(`no such channel: ${input.channel}`, 404);
-  const people = [...input.add, ...input.remove].map((each) => findPerson(ws, each));
-  if (people.includes(undefined)) return impossible("one of the users is not known", 404);
-  for (const each of input.add) joinChannel(ws, channel, findPerson(ws, each) as Person);
-  for (const each of input.remove) leaveChannel(ws, channel, findPerson(ws, each) as Person);
-  const facts = { channel: channel.id, event_ts: nextTs(ws) };
-  if (input.is_ext_shared !== undefined && input.is_ext_shared !== channel.isExtShared) {
-    channel.isExtShared = input.is_ext_shared;
-    const type = channel.isExtShared ? "channel_shared" : "channel_unshared";
-    ws.sendEvent({ type, connected_team_id: "T0ELSEWHER", ...facts }, channel);
-  }
-  if (input.is_archived !== undefined && input.is_archived !== channel.isArchived) {
-    channel.isArchived = input.is_archived;
-    const user = administrator(ws);
-    ws.sendEvent({ type: channel.isArchived ? "channel_archive" : "channel_unarchive", user, ...facts }, channel);
-  }
-  ws.changed({ kind: "workspace" });
-  return done();
-});
-
-const userGroup = act(z.strictObject({ group: z.string(), users: z.array(z.string()) }), (ws, input) => {
-  const group = [...ws.userGroups.values()].find((each) => each.id === input.group || each.handle === input.group);
-  const people = input.users.flatMap((each) => findPerson(ws, each)?.id ?? []);
-  if (group === undefined || people.length < input.users.length) return impossible("no such group or user", 404);
-  group.users = people;
-  const facts = { subteam_id: group.id, team_id: ws.team.id, event_ts: nextTs(ws) };
-  ws.sendEvent({ type: "subteam_members_changed", ...facts });
-  return done();
-});
-
-const faults = act(faultsSchema, (ws, input) => {
-  ws.faults = rollFaults(input);
-  return done({ faults: input });
-});
-
-const hint = act(z.strictObject({ text: z.string(), command: z.string().optional() }), (ws, input) => {
-  ws.hint = input.text === "" ? undefined : { text: input.text, command: input.command };
-  ws.changed({ kind: "hint" });
-  return done();
-});
-
-const home = act(z.strictObject({ user: z.string(), channel: z.string().optional() }), (ws, input) => {
-  const found = findPerson(ws, input.user);
-  if (found === undefined) return impossible(`no such user: ${input.user}`, 404);
-  const facts = { user: found.id, channel: "D0HOME", tab: "home", event_ts: nextTs(ws) };
-  ws.sendEvent({ type: "app_home_opened", ...facts });
-  return done();
-});
-
 /** The acts of `POST /_control/{name}`. */
 export const acts: Readonly<Record<string, Act>> = {
   command,
@@ -272,10 +144,5 @@ export const acts: Readonly<Record<string, Act>> = {
   reaction,
   interact,
   "close-view": closeView,
-  person,
-  channel: channelAct,
-  "user-group": userGroup,
-  faults,
-  hint,
-  home,
+  ...worldActs,
 };

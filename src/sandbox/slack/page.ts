@@ -6,7 +6,10 @@ import type { Workspace } from "./model.ts";
 const types: Readonly<Record<string, string>> = {
   "index.html": "text/html; charset=utf-8",
   "style.css": "text/css; charset=utf-8",
-  "blocks.css": "text/css; charset=utf-8",
+  "messages.css": "text/css; charset=utf-8",
+  "forms.css": "text/css; charset=utf-8",
+  "phone.css": "text/css; charset=utf-8",
+  "store.js": "text/javascript; charset=utf-8",
   "app.js": "text/javascript; charset=utf-8",
   "messages.js": "text/javascript; charset=utf-8",
   "composer.js": "text/javascript; charset=utf-8",

@@ -1,9 +1,8 @@
 import { randomBytes } from "node:crypto";
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import bolt from "@slack/bolt";
-import { WebClient } from "@slack/web-api";
-import { LogLevel } from "@slack/web-api";
+import { App, HTTPReceiver } from "@slack/bolt";
+import { LogLevel, WebClient } from "@slack/web-api";
 import { Secret } from "../../../src/redact.ts";
 import { startSlack, type SlackOptions, type SlackStandIn } from "../../../src/sandbox/slack/server.ts";
 
@@ -44,11 +43,11 @@ export async function refusal(call: Promise<unknown>): Promise<string> {
 
 /** A Bolt app over HTTP with the real signature check, known to the stand-in. */
 export async function openBolt(slack: SlackStandIn, keys: ReturnType<typeof secrets>) {
-  const receiver = new bolt.HTTPReceiver({ signingSecret: keys.signingSecret.reveal(), logLevel: bolt.LogLevel.ERROR });
-  const app = new bolt.App({
+  const receiver = new HTTPReceiver({ signingSecret: keys.signingSecret.reveal(), logLevel: LogLevel.ERROR });
+  const app = new App({
     token: keys.botToken.reveal(),
     receiver,
-    logLevel: bolt.LogLevel.ERROR,
+    logLevel: LogLevel.ERROR,
     clientOptions: { slackApiUrl: slack.apiUrl },
   });
   const server = (await app.start(0)) as Server;
