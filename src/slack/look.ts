@@ -1,0 +1,117 @@
+import type { WebClient } from "@slack/web-api";
+import type { AttestedApproval } from "../approvals/attestation.ts";
+import type { PersonFacts, Reaction } from "../approvals/policy.ts";
+import { slackFault } from "./client.ts";
+import type { BotSettings } from "./settings.ts";
+
+/** What Slack says about an approval's message right now. */
+export interface Look {
+  readonly facts: AttestedApproval;
+  /** Emoji whose list of people was cut short: who is not named may still have reacted. */
+  readonly truncated: ReadonlySet<string>;
+}
+
+/** Errors that mean that nobody can vote on this message any more. */
+const goneErrors = new Set([
+  "message_not_found",
+  "channel_not_found",
+  "not_in_channel",
+  "is_archived",
+  "no_item_specified",
+]);
+
+/**
+ * Reads reactions, accounts and channel. No cache: what is decided upon is what Slack says at this moment.
+ * Throws Slack's own error when it cannot be asked; then nothing is decided.
+ */
+export async function lookAt(
+  client: WebClient,
+  settings: BotSettings,
+  approval: { readonly id: string; readonly channel: string; readonly messageTs: string },
+): Promise<Look> {
+  const [seen, channelShared, groupMembers] = await Promise.all([
+    readReactions(client, approval.channel, approval.messageTs),
+    isShared(client, approval.channel),
+    readGroup(client, settings.approvals.userGroup),
+  ]);
+  const listed = new Set(settings.approvals.approvers.flatMap((approver) => approver.slack));
+  const ask = new Set(seen.reactions.map((reaction) => reaction.slackUser).filter((id) => listed.has(id)));
+  const people = await readPeople(client, [...ask]);
+  const facts = {
+    id: approval.id,
+    reactions: seen.reactions,
+    people,
+    groupMembers,
+    messageGone: seen.gone,
+    channelShared,
+  };
+  return { facts, truncated: seen.truncated };
+}
+
+interface Seen {
+  readonly reactions: Reaction[];
+  readonly truncated: Set<string>;
+  readonly gone: boolean;
+}
+
+async function readReactions(client: WebClient, channel: string, timestamp: string): Promise<Seen> {
+  const truncated = new Set<string>();
+  try {
+    const answer = await client.reactions.get({ channel, timestamp, full: true });
+    const reactions = (answer.message?.reactions ?? []).flatMap((each) => {
+      const users = each.users ?? [];
+      if ((each.count ?? 0) > users.length) truncated.add(each.name ?? "");
+      return users.map((slackUser) => ({ slackUser, name: each.name ?? "", standing: true }));
+    });
+    return { reactions, truncated, gone: answer.message === undefined };
+  } catch (thrown) {
+    const fault = slackFault(thrown);
+    if (fault.kind === "refused" && goneErrors.has(fault.error)) return { reactions: [], truncated, gone: true };
+    throw thrown;
+  }
+}
+
+/** Whether another company can see the channel (Slack Connect). A channel that we cannot see counts as shared. */
+export async function isShared(client: WebClient, channel: string): Promise<boolean> {
+  try {
+    const { channel: info } = await client.conversations.info({ channel });
+    return info === undefined || info.is_ext_shared === true || info.is_pending_ext_shared === true;
+  } catch (thrown) {
+    const fault = slackFault(thrown);
+    if (fault.kind === "refused" && goneErrors.has(fault.error)) return true;
+    throw thrown;
+  }
+}
+
+async function readGroup(client: WebClient, usergroup: string | undefined): Promise<string[] | undefined> {
+  if (usergroup === undefined) return undefined;
+  const { users } = await client.usergroups.users.list({ usergroup });
+  return users ?? [];
+}
+
+/** Accounts that Slack does not know are left out, and so do not count. */
+async function readPeople(client: WebClient, ids: readonly string[]): Promise<Record<string, PersonFacts>> {
+  const found = await Promise.all(ids.map(async (id) => [id, await readPerson(client, id)] as const));
+  return Object.fromEntries(found.filter((entry): entry is [string, PersonFacts] => entry[1] !== undefined));
+}
+
+async function readPerson(client: WebClient, id: string): Promise<PersonFacts | undefined> {
+  try {
+    const { user } = await client.users.info({ user: id });
+    if (user?.team_id === undefined) return undefined;
+    return {
+      deleted: user.deleted === true,
+      isBot: user.is_bot === true,
+      isRestricted: user.is_restricted === true,
+      isUltraRestricted: user.is_ultra_restricted === true,
+      isStranger: user.is_stranger === true,
+      teamId: user.team_id,
+      enterpriseId: user.enterprise_user?.enterprise_id,
+    };
+  } catch (thrown) {
+    const fault = slackFault(thrown);
+    if (fault.kind === "refused" && (fault.error === "user_not_found" || fault.error === "user_not_visible"))
+      return undefined;
+    throw thrown;
+  }
+}

@@ -1,0 +1,172 @@
+import type { Progress } from "../../report/progress.ts";
+import type { PhaseView, Snapshot } from "../../report/snapshot.ts";
+import { type Message, message, type Part } from "../limits.ts";
+import { type BotSettings, slackOf } from "../settings.ts";
+import {
+  allOf,
+  anyOf,
+  bar,
+  clockSeconds,
+  clockTime,
+  code,
+  counted,
+  duration,
+  durationRange,
+  esc,
+  glyph,
+  mention,
+  plainName,
+  size,
+} from "./text.ts";
+import { phaseWords, stepWords, windowWords, writesWords } from "./words.ts";
+
+/** Without a sign of life for this long, the card says so. */
+const silentMs = 30_000;
+
+/** A rendered card, and what of it a reader would notice: only a change of that is worth an edit. */
+export interface Card {
+  readonly message: Message;
+  readonly visible: string;
+}
+
+/** The live card of a migration (channel.md, "The card"). `hasChanged` is judged on everything but the clock of its last line. */
+export function renderCard(snapshot: Snapshot, settings: BotSettings): Card {
+  const lines = [headline(snapshot, settings), ...phaseLines(snapshot), ...lagLine(snapshot), ...faultLine(snapshot)];
+  const foot = [`Writes go to ${writesWords[snapshot.writesGo]}`, `driver ${plainName(snapshot.driver)}`];
+  if (snapshot.startedAt) foot.push(`started ${clockTime(snapshot.startedAt)}`);
+  const quiet = silence(snapshot);
+  const parts: Part[] = [{ body: lines[0] ?? "" }, { body: lines.slice(1).join("\n") }];
+  const fixed = foot.join(" · ");
+  const small = `${fixed} · ${quiet ?? `updated ${clockSeconds(snapshot.takenAt)}`}`;
+  return {
+    message: message([...parts, { small }]),
+    visible: [...lines, fixed, quiet === undefined ? "" : "quiet"].join("\n"),
+  };
+}
+
+function headline(snapshot: Snapshot, settings: BotSettings): string {
+  const app = esc(settings.heroku.app);
+  if (snapshot.state === "completed")
+    return `${glyph.done} *${app} runs on RDS* · migration finished · *nothing is needed of you*`;
+  if (snapshot.state === "aborted")
+    return `${glyph.putBack} *${app} stays where it is* · migration stopped · *nothing is needed of you*`;
+  const at = snapshot.phases.findIndex((phase) => phase.name === snapshot.phase);
+  const doing = [`phase ${at + 1} of ${snapshot.phases.length}`, phaseWords[snapshot.phase].doing];
+  const ready = snapshot.progress?.remaining;
+  if (ready && ready.highMs > 0) doing.push(`ready in ${durationRange(ready)}`);
+  return `${headGlyph(snapshot)} *${app} moves to RDS* · ${doing.join(" · ")} · ${need(snapshot, settings)}`;
+}
+
+function headGlyph(snapshot: Snapshot): string {
+  if (snapshot.waiting.kind === "resume") return glyph.held;
+  if (snapshot.waiting.kind === "mend") return glyph.failed;
+  return snapshot.waiting.kind === "nothing" ? glyph.running : glyph.needed;
+}
+
+/** What is needed, and of whom. Only those are mentioned who can do something now. */
+function need(snapshot: Snapshot, settings: BotSettings): string {
+  const { waiting } = snapshot;
+  const driver = mention(slackOf(settings, snapshot.driver) ?? snapshot.driver);
+  switch (waiting.kind) {
+    case "nothing":
+      return "*nothing is needed of you*";
+    case "approvals":
+      return `*waits for ${waiting.missing || "the votes"} of* ${waiting.people.map((person) => mention(slackOf(settings, person) ?? person)).join(" ")} until ${clockTime(waiting.until)}`;
+    case "go":
+      return `*${driver} can type* \`/migrate go\` until ${clockTime(waiting.until)}`;
+    case "window":
+      return `*${driver} can type* \`/migrate window\` to ask for ${windowWords[waiting.window]}`;
+    case "start":
+      return `*${driver} can type* \`/migrate start\``;
+    case "resume":
+      return `*on hold*${waiting.by === undefined ? "" : ` by ${plainName(waiting.by)}`}: ${driver} can type \`/migrate resume\``;
+    case "mend":
+      return `*${driver} has to look*: then \`/migrate retry\``;
+  }
+}
+
+function phaseLines(snapshot: Snapshot): string[] {
+  const shown = snapshot.phases.filter((phase) => phase.state !== "waiting" || phase.name === snapshot.phase);
+  const rest = snapshot.phases.filter((phase) => !shown.includes(phase));
+  const later = rest.map((phase) => `${glyph.waiting} ${phaseWords[phase.name].name}`).join(" · ");
+  return [...shown.map((phase) => phaseLine(phase, snapshot)), ...(later === "" ? [] : [later])];
+}
+
+function phaseLine(phase: PhaseView, snapshot: Snapshot): string {
+  const words = [phaseWords[phase.name].name];
+  if (phase.try > 1) words.push(`try ${phase.try}`);
+  if (phase.summary !== undefined) words.push(esc(phase.summary));
+  if (phase.state === "done" && phase.ms !== undefined) words.push(duration(phase.ms));
+  const running = phase.state === "running" || phase.state === "retrying";
+  if (running && snapshot.phase === phase.name) {
+    words.push(...progressWords(snapshot.progress));
+    if (snapshot.step) words.push(stepWords(snapshot.step.name));
+  }
+  if (phase.state === "retrying") words.push("tries again by itself");
+  if (phase.state === "paused") words.push("paused");
+  return `${phaseGlyph(phase)} ${words.join(" · ")}`;
+}
+
+function phaseGlyph(phase: PhaseView): string {
+  const of = {
+    waiting: glyph.waiting,
+    running: glyph.running,
+    retrying: glyph.running,
+    paused: glyph.held,
+    done: glyph.done,
+    failed: glyph.failed,
+  };
+  return of[phase.state];
+}
+
+/** "212 of 300 GB · 118 MB/s  ▓▓▓▓▓▓▓░░░" */
+export function progressWords(progress: Progress | undefined): string[] {
+  if (!progress) return [];
+  const { bytesDone, bytesTotal, bytesPerSecond, tablesDone, tablesTotal, share } = progress;
+  const words: string[] = [];
+  if (bytesDone !== undefined && bytesTotal !== undefined && bytesTotal > 0)
+    words.push(`${size(bytesDone)} of ${size(bytesTotal)}`);
+  if (tablesDone !== undefined && tablesTotal !== undefined)
+    words.push(`${tablesDone} of ${counted(tablesTotal, "table")}`);
+  if (bytesPerSecond !== undefined && bytesPerSecond > 0) words.push(`${size(bytesPerSecond)}/s`);
+  if (progress.note !== undefined) words.push(esc(progress.note));
+  if (share !== undefined) words.push(bar(share));
+  return words;
+}
+
+function lagLine(snapshot: Snapshot): string[] {
+  const { lag, takenAt } = snapshot;
+  if (!lag || snapshot.state !== "active") return [];
+  const age = takenAt.getTime() - lag.last.at.getTime();
+  // a lag that nobody measured lately is worse than none
+  if (age > silentMs) return [];
+  const behind = lag.last.lagBytes === undefined ? "" : ` (${size(lag.last.lagBytes)})`;
+  return [
+    `lag ${duration(lag.last.lagMs)}${behind} · ${lag.trend} · highest ${duration(lag.highestMs)} in the last hour`,
+  ];
+}
+
+function faultLine(snapshot: Snapshot): string[] {
+  const { fault } = snapshot;
+  if (!fault) return [];
+  const remedy = fault.remedy === undefined ? "" : ` ${esc(fault.remedy)}`;
+  return [`${glyph.failed} ${phaseWords[fault.phase].name}: ${esc(fault.message)}${remedy} ${code(fault.code)}`];
+}
+
+/** The watchdog's words when the worker has been silent while it should be working. */
+function silence(snapshot: Snapshot): string | undefined {
+  const { heardAt, takenAt } = snapshot;
+  const working = snapshot.state === "active" && snapshot.waiting.kind === "nothing" && snapshot.phase !== "soak";
+  if (!working || !heardAt || takenAt.getTime() - heardAt.getTime() < silentMs) return undefined;
+  return `▲ no news from the worker since ${clockSeconds(heardAt)}, asking again`;
+}
+
+/** Who is still needed for the open gates, one line a gate; for `/migrate status`. */
+export function gateLines(snapshot: Snapshot): string[] {
+  return snapshot.approvals.map((gate) => {
+    const voters =
+      gate.voters.length === 0 ? "no votes yet" : `approved by ${allOf(gate.voters.map((voter) => voter.person))}`;
+    const more = gate.missing > 0 ? `${gate.missing} more of ${anyOf(gate.stillNeeded)}` : "complete";
+    return `${gate.missing > 0 ? glyph.needed : glyph.done} gate ${gate.gate}: ${voters} · ${more} · until ${clockTime(gate.expiresAt)}`;
+  });
+}
