@@ -13,7 +13,10 @@ export type DatabaseUrlOwner =
 /** The name under which a database stays attached once it is no longer `DATABASE`: its rotated URL can still be read there. */
 export const legacyAttachment = "HEROKU_POSTGRESQL_LEGACY";
 
-/** A `DATABASE_URL` to set, and the other vars that carry a copy of it; all go into one call, one release. */
+/**
+ * A `DATABASE_URL` to set, and the other vars that carry a copy of it; all go into one call, one release. Copies that are
+ * vars of an attachment are left out: Heroku would refuse the whole call.
+ */
 export interface NewDatabaseUrl {
   readonly app: string;
   /** Name or id of the Heroku database that may own `DATABASE_URL` now. */
@@ -87,7 +90,8 @@ async function take(verbs: Verbs, wanted: NewDatabaseUrl): Promise<Release | und
     await demandSecond(verbs, now.attachment);
     await verbs.detach(now.attachment);
   }
-  const names = ["DATABASE_URL", ...(wanted.copies ?? [])];
+  const owned = new Set((await verbs.appAttachments(app)).map((each) => `${each.name}_URL`));
+  const names = ["DATABASE_URL", ...(wanted.copies ?? []).filter((name) => !owned.has(name))];
   const vars = await verbs.configVars(app);
   if (!names.every((name) => vars.get(name)?.reveal() === url.reveal())) {
     await verbs.setConfigVars(app, new Map(names.map((name) => [name, url])));

@@ -41,7 +41,8 @@ describe("DATABASE_URL of an attachment", () => {
     expect(again?.version).toBe(release?.version);
 
     const target = new Secret("postgres://owner:hunter2@127.0.0.1:6002/shop");
-    const next = await heroku.takeDatabaseUrl({ app: "shop", addon, url: target });
+    const legacy = [`${legacyAttachment}_URL`];
+    const next = await heroku.takeDatabaseUrl({ app: "shop", addon, url: target, copies: legacy });
     expect(next?.version).toBe((release?.version ?? 0) + 1);
 
     await heroku.giveBackDatabaseUrl("shop", addon, new Map([["COPY_URL", new Secret(addonUrl)]]));
@@ -112,6 +113,7 @@ describe("release phase", () => {
 
   test("a release is pending until its command has ended, and runs with the new config", async () => {
     await using world = await startWorld(releasing('test "$MODE" = good'));
+    expect(await world.heroku.formation("shop")).toContainEqual({ type: "release", quantity: 0, size: "Standard-1X" });
     await world.heroku.setConfigVars("shop", new Map([["MODE", new Secret("good")]]));
     const [release] = await world.heroku.releases("shop", 1);
     if (release === undefined) throw new Error("no release");

@@ -5,7 +5,7 @@ import { notFound } from "./refusal.ts";
 /** How an app is described when the stand-in starts. */
 export interface AppSettings {
   readonly name: string;
-  /** Process types: a `release` type is run as release phase and has no quantity. */
+  /** Process types: a `release` type is run as release phase; the formation lists it with quantity 0. */
   readonly processes: Readonly<Record<string, { readonly command: string; readonly quantity?: number }>>;
   readonly config?: Readonly<Record<string, string>>;
   readonly preboot?: boolean;
@@ -102,7 +102,6 @@ function createApp(settings: AppSettings): App {
   const createdAt = new Date();
   const processes = new Map<string, ProcessType>();
   for (const [type, { command, quantity = 0 }] of Object.entries(settings.processes)) {
-    if (type === "release") continue;
     processes.set(type, { id: randomUUID(), command, quantity, size: "Standard-1X", updatedAt: createdAt });
   }
   return {
