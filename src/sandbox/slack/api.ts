@@ -68,7 +68,7 @@ export async function serveApi(
   if (method === "api.test") return sendJson(response, 200, { ok: true, args });
   const call = identify(ws, request, method, args);
   if (isRefusal(call)) return answer(ws, response, method, undefined, call);
-  const entry = methods[method];
+  const entry = Object.hasOwn(methods, method) ? methods[method] : undefined;
   if (entry === undefined) return answer(ws, response, method, call, refuse("unknown_method"));
   const lacking = missingScope(ws, call, entry);
   if (lacking !== undefined) return answer(ws, response, method, call, lacking);

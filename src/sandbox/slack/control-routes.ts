@@ -40,7 +40,7 @@ async function perform(world: World, request: IncomingMessage, name: string): Pr
     if (!urls.success) return impossible(z.prettifyError(urls.error));
     return { status: 200, body: { ok: true, ...(await world.setUrls(urls.data)) } };
   }
-  const act = acts[name];
+  const act = Object.hasOwn(acts, name) ? acts[name] : undefined;
   if (act === undefined) return impossible(`no such act: ${name}. There are: ${Object.keys(acts).join(", ")}`, 404);
   return act(world.ws, input);
 }

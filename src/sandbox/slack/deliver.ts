@@ -11,10 +11,10 @@ export const defaultRetryDelaysMs: readonly number[] = [0, 1000, 5000];
 
 /** Sends events to the app until `close`. */
 export interface Courier {
-  send(event: SlackEvent, channel?: Channel): void;
+  readonly send: (event: SlackEvent, channel?: Channel) => void;
   /** Events not yet answered or given up. */
-  pending(): number;
-  close(): Promise<void>;
+  readonly pending: () => number;
+  readonly close: () => Promise<void>;
 }
 
 interface Parcel {

@@ -53,7 +53,8 @@ export function allEmoji(): ReadonlyArray<readonly [string, string]> {
 
 function parse(table: string): Record<string, string> {
   const words = table.trim().split(/\s+/);
-  const out: Record<string, string> = {};
+  // Without a prototype: "toString" is no emoji.
+  const out = Object.create(null) as Record<string, string>;
   for (let at = 0; at + 1 < words.length; at += 2) out[words[at] ?? ""] = words[at + 1] ?? "";
   return out;
 }

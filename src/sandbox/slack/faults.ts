@@ -42,7 +42,7 @@ export function rollFaults(settings: FaultSettings): Faults {
   const dice = new Map<string, () => number>();
   const roll = (kind: string): number => {
     const known =
-      dice.get(kind) ?? mulberry32(settings.seed + [...kind].reduce((sum, c) => sum * 31 + c.charCodeAt(0), 7));
+      dice.get(kind) ?? mulberry32(settings.seed + Buffer.from(kind).reduce((sum, byte) => sum * 31 + byte, 7));
     dice.set(kind, known);
     return known();
   };

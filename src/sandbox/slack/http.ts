@@ -6,8 +6,7 @@ const bodyLimitBytes = 64 * 1024 * 1024;
 export async function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
   const chunks: Buffer[] = [];
   let bytes = 0;
-  for await (const chunk of request) {
-    const piece = Buffer.from(chunk as Uint8Array);
+  for await (const piece of request as AsyncIterable<Buffer>) {
     bytes += piece.length;
     if (bytes > bodyLimitBytes) return undefined;
     chunks.push(piece);

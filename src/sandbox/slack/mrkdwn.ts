@@ -110,7 +110,10 @@ export function formatDate(seconds: number, format: string, now: Date, timeZone?
     time_secs: () => show({ hour: "2-digit", minute: "2-digit", second: "2-digit" }),
     ago: () => ago(Math.round((now.getTime() - at.getTime()) / 1000)),
   };
-  return format.replace(/\{([a-z_]+?)(?:_pretty)?\}/g, (whole, name: string) => values[name]?.() ?? whole);
+  return format.replace(
+    /\{([a-z_]+?)(?:_pretty)?\}/g,
+    (whole, name: string) => (Object.hasOwn(values, name) ? values[name]?.() : undefined) ?? whole,
+  );
 }
 
 function ago(seconds: number): string {

@@ -11,6 +11,7 @@ const types: Readonly<Record<string, string>> = {
   "phone.css": "text/css; charset=utf-8",
   "store.js": "text/javascript; charset=utf-8",
   "app.js": "text/javascript; charset=utf-8",
+  "dom.js": "text/javascript; charset=utf-8",
   "messages.js": "text/javascript; charset=utf-8",
   "composer.js": "text/javascript; charset=utf-8",
   "icon.svg": "image/svg+xml",
@@ -21,7 +22,7 @@ export async function servePage(ws: Workspace, response: ServerResponse, path: s
   const file = ws.files.get(/^\/files\/([^/]+)\//.exec(path)?.[1] ?? "");
   if (file?.content !== undefined) return sendText(response, 200, file.content, file.mimetype);
   const name = path === "/" || path.startsWith("/archives/") ? "index.html" : path.replace(/^\/page\//, "");
-  const type = types[name];
+  const type = Object.hasOwn(types, name) ? types[name] : undefined;
   if (type === undefined) return sendText(response, 404, "not found");
   sendText(response, 200, await readFile(new URL(`page/${name}`, import.meta.url)), type);
 }

@@ -1,5 +1,4 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
 import { systemClock, type Clock } from "../../clock.ts";
 import { silentLog, type Log } from "../../log.ts";
 import type { Secret } from "../../redact.ts";
@@ -45,10 +44,10 @@ export interface SlackStandIn extends AsyncDisposable {
   readonly page: string;
   readonly workspace: Workspace;
   /** Names the app's addresses; each is asked to answer Slack's `url_verification` first. */
-  setRequestUrls(urls: RequestUrls): Promise<{ readonly verified: boolean }>;
+  readonly setRequestUrls: (urls: RequestUrls) => Promise<{ readonly verified: boolean }>;
   /** Calls `listener` at each change of a message, the hint or the workspace; gives the way to end that. */
-  watch(listener: (change: Change) => void): () => void;
-  stop(): Promise<void>;
+  readonly watch: (listener: (change: Change) => void) => () => void;
+  readonly stop: () => Promise<void>;
 }
 
 /** Starts a workspace with a Web API, events, slash commands, interactions, a page and a control interface. */
@@ -73,7 +72,8 @@ export async function startSlack(options: SlackOptions): Promise<SlackStandIn> {
     server.once("error", reject);
     server.listen(0, "127.0.0.1", resolve);
   });
-  const { port } = server.address() as AddressInfo;
+  const address = server.address();
+  const port = typeof address === "object" ? address?.port : undefined;
   ws.baseUrl = `http://127.0.0.1:${port}`;
   const stop = async (): Promise<void> => {
     await courier.close();
@@ -99,9 +99,9 @@ export interface World {
   readonly ws: Workspace;
   readonly rates: Rates;
   readonly limit: RateLimit;
-  watch(listener: (change: Change) => void): () => void;
-  pendingEvents(): number;
-  setUrls(urls: RequestUrls): Promise<{ readonly verified: boolean }>;
+  readonly watch: (listener: (change: Change) => void) => () => void;
+  readonly pendingEvents: () => number;
+  readonly setUrls: (urls: RequestUrls) => Promise<{ readonly verified: boolean }>;
 }
 
 function openWorkspace(options: SlackOptions, watchers: ReadonlySet<(change: Change) => void>): Workspace {

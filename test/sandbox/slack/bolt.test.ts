@@ -1,7 +1,8 @@
+import { createServer } from "node:http";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { waitFor } from "../../../src/clock.ts";
 import { ids } from "../../../src/sandbox/slack/cast.ts";
-import { control, openBolt, openSlack } from "./world.ts";
+import { control, facts, factsList, openBolt, openSlack, portOf } from "./world.ts";
 
 const channel = "C0MIGRATION";
 let world: Awaited<ReturnType<typeof openSlack>>;
@@ -41,7 +42,7 @@ afterAll(async () => {
 
 const messages = async () => {
   const { messages: list } = await control(world.slack, `messages?channel=shop-migration`);
-  return list as Array<Record<string, unknown>>;
+  return factsList.parse(list);
 };
 
 describe("events", () => {
@@ -138,7 +139,7 @@ describe("slash commands and clicks", () => {
     const view = await waitFor(
       async () => {
         const { views } = await control(world.slack, "state");
-        return (views as Array<Record<string, unknown>>).find((each) => each["user"] === ids.dana);
+        return factsList.parse(views).find((each) => each["user"] === ids.dana);
       },
       { deadlineMs: 5000, what: "the view" },
     );
@@ -149,21 +150,19 @@ describe("slash commands and clicks", () => {
 describe("delivery", () => {
   test("an event that is not taken is sent again with the same id, a count and a reason", async () => {
     const heads: Array<Record<string, unknown>> = [];
-    const { createServer } = await import("node:http");
     const server = createServer((request, response) => {
       let body = "";
       request.on("data", (chunk: Buffer) => (body += chunk.toString()));
       request.on("end", () => {
-        const { event_id: id, challenge } = JSON.parse(body) as Record<string, unknown>;
-        if (challenge !== undefined) return void response.end(String(challenge));
+        const { event_id: id, challenge } = facts.parse(JSON.parse(body));
+        if (challenge !== undefined) return void response.end(JSON.stringify({ challenge }));
         heads.push({ id, num: request.headers["x-slack-retry-num"], why: request.headers["x-slack-retry-reason"] });
         failures += 1;
         response.writeHead(failures < 3 ? 500 : 200).end();
       });
     });
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    const address = server.address();
-    const url = `http://127.0.0.1:${typeof address === "object" ? address?.port : 0}/`;
+    const url = `http://127.0.0.1:${portOf(server)}/`;
     const second = await openSlack({ retryDelaysMs: [10, 10, 10] });
     try {
       await second.slack.setRequestUrls({ events: url, commands: url, interactivity: url });

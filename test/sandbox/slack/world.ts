@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
-import type { Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import { Server } from "node:net";
 import { App, HTTPReceiver } from "@slack/bolt";
 import { LogLevel, WebClient } from "@slack/web-api";
+import { z } from "zod";
 import { Secret } from "../../../src/redact.ts";
 import { startSlack, type SlackOptions, type SlackStandIn } from "../../../src/sandbox/slack/server.ts";
 
@@ -30,14 +30,16 @@ export async function openSlack(options: Partial<SlackOptions> = {}) {
   return { slack, keys, bot: client(slack, options.botToken ?? keys.botToken) };
 }
 
+const failure = z.object({ code: z.string().optional(), data: z.object({ error: z.string().optional() }).optional() });
+
 /** The word with which Slack refused a call; "ok" when it did not. */
 export async function refusal(call: Promise<unknown>): Promise<string> {
   try {
     await call;
     return "ok";
   } catch (error) {
-    const data = (error as { data?: { error?: string }; code?: string }).data;
-    return data?.error ?? (error as { code?: string }).code ?? String(error);
+    const seen = failure.safeParse(error).data;
+    return seen?.data?.error ?? seen?.code ?? String(error);
   }
 }
 
@@ -50,15 +52,26 @@ export async function openBolt(slack: SlackStandIn, keys: ReturnType<typeof secr
     logLevel: LogLevel.ERROR,
     clientOptions: { slackApiUrl: slack.apiUrl },
   });
-  const server = (await app.start(0)) as Server;
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/slack/events`;
+  const port = portOf(await app.start(0));
+  const url = `http://127.0.0.1:${port}/slack/events`;
   const { verified } = await slack.setRequestUrls({ events: url, commands: url, interactivity: url });
   return { app, url, verified, stop: () => app.stop() };
 }
+
+/** The port that a server got. */
+export function portOf(server: unknown): number {
+  const address = server instanceof Server ? server.address() : undefined;
+  if (typeof address !== "object" || address === null) throw new Error("the server does not listen");
+  return address.port;
+}
+
+/** Any JSON object, and a list of them. */
+export const facts = z.record(z.string(), z.unknown());
+export const factsList = z.array(facts);
 
 /** An act of a person, or a look, over the control interface. */
 export async function control(slack: SlackStandIn, path: string, body?: object): Promise<Record<string, unknown>> {
   const init = body === undefined ? {} : { method: "POST", body: JSON.stringify(body) };
   const answer = await fetch(`${slack.control}/${path}`, init);
-  return (await answer.json()) as Record<string, unknown>;
+  return facts.parse(await answer.json());
 }

@@ -1,5 +1,6 @@
 import { buildComposer, closePicker, showModal } from "./composer.js";
-import { avatar, drawMessages, make, openThread } from "./messages.js";
+import { avatar, make } from "./dom.js";
+import { drawMessages, openThread } from "./messages.js";
 import { act, become, changed, listen, messagesOf, onChange, store } from "./store.js";
 
 const at = (id) => document.getElementById(id);
@@ -88,7 +89,8 @@ function drawHint() {
 }
 
 function drawThread(toEnd) {
-  const top = store.thread === undefined ? undefined : store.messages.get(`${store.channel} ${store.thread}`);
+  const { channel, thread } = store;
+  const top = messagesOf(channel).find((each) => each.ts === thread);
   at("thread").hidden = top === undefined;
   document.body.classList.toggle("threaded", top !== undefined);
   if (top === undefined) return;

@@ -1,4 +1,4 @@
-import { avatar, make, react } from "./messages.js";
+import { avatar, make, react } from "./dom.js";
 import { act, person, store, toast } from "./store.js";
 
 /** Builds one input line; what begins with a slash is a command. */
@@ -66,8 +66,11 @@ let every;
 export async function openPicker(button, message) {
   const box = document.getElementById("picker");
   every ??= new Map((await (await fetch("/_control/emoji")).json()).emoji);
-  const choice = (name, glyph) =>
-    make("button", { title: `:${name}:`, onclick: () => void (react(message, name, true), closePicker()) }, glyph);
+  const choose = (name) => {
+    closePicker();
+    return react(message, name, true);
+  };
+  const choice = (name, glyph) => make("button", { title: `:${name}:`, onclick: () => choose(name) }, glyph);
   const search = make("input", { placeholder: "find an emoji", "aria-label": "Find an emoji" });
   const grid = make("div", { class: "grid" });
   const draw = () => {
