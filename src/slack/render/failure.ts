@@ -1,8 +1,8 @@
-import { listOf, textOf } from "../../report/facts.ts";
+import { listOf, numberOf, textOf } from "../../report/facts.ts";
 import type { StoredFacts } from "../../report/rows.ts";
 import type { Snapshot } from "../../report/snapshot.ts";
 import { type Message, message, type Part } from "../limits.ts";
-import { code, codeBlock, esc, glyph } from "./text.ts";
+import { code, esc, glyph } from "./text.ts";
 import { writesWords } from "./words.ts";
 
 /**
@@ -21,7 +21,7 @@ export function renderFailure(facts: StoredFacts, snapshot: Snapshot | undefined
     .map((text) => esc(text));
   if (what.length > 0) parts.push({ body: what.join("\n") });
   const next = textOf(facts, "type", "remedy");
-  if (next !== undefined) parts.push({ body: `*What to do*: ${keepCommands(next)}` });
+  if (next !== undefined) parts.push({ body: `*What to do*: ${esc(next)}` });
   const fault = textOf(facts, "code");
   parts.push({
     small: [fault === undefined ? "" : code(fault), "cause and timings in the thread"]
@@ -31,20 +31,12 @@ export function renderFailure(facts: StoredFacts, snapshot: Snapshot | undefined
   return message(parts);
 }
 
-/** The cause's own text, for the thread; `undefined` when there is none. */
+/** The cause's own text and the timings, plain, for the thread; `undefined` when there are none. */
 export function failureCause(facts: StoredFacts): string | undefined {
   const cause = textOf(facts, "cause");
   const timings = listOf(facts, "timings").map(
-    (each) => `${textOf(each, "step") ?? "?"}: ${String(each["ms"] ?? "?")} ms`,
+    (each) => `${textOf(each, "step") ?? "?"}: ${numberOf(each, "ms") ?? "?"} ms`,
   );
-  const lines = [
-    ...(cause === undefined ? [] : [codeBlock(cause.slice(0, 2_000))]),
-    ...timings.map((line) => esc(line)),
-  ];
+  const lines = [...(cause === undefined ? [] : [cause.slice(0, 2_000)]), ...timings];
   return lines.length === 0 ? undefined : lines.join("\n");
-}
-
-/** Remedies are our own text with `/migrate …` in backquotes; backquotes do no harm. */
-function keepCommands(text: string): string {
-  return esc(text);
 }

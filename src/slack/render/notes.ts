@@ -8,10 +8,12 @@ import type { BotSettings } from "../settings.ts";
 import { codeBlock, duration, esc, glyph } from "./text.ts";
 import { phaseWords } from "./words.ts";
 
-/** A line in the thread: facts `{ text }`. The text is plain and escaped here. */
+/** A line in the thread: facts `{ text, preformatted? }`. The text is plain and escaped here. */
 export function renderNote(facts: StoredFacts): Message | undefined {
   const text = textOf(facts, "text");
-  return text === undefined ? undefined : message(pieces(esc(text)).map((body) => ({ body })));
+  if (text === undefined) return undefined;
+  if (facts["preformatted"] === true) return message(pieces(text, 2_000).map((piece) => ({ body: codeBlock(piece) })));
+  return message(pieces(esc(text)).map((body) => ({ body })));
 }
 
 /** A phase ended: facts `{ phase, try?, outcome, ms?, summary? }`. */
@@ -54,7 +56,7 @@ export function renderDone(report: FinalReport, facts: StoredFacts, settings: Bo
   ]);
 }
 
-/** The report as messages for the thread. */
+/** The report as plain texts, each of which fits into one message of the thread. */
 export function reportPieces(report: FinalReport): string[] {
-  return pieces(formatReport(report), 2_500).map((piece) => codeBlock(piece));
+  return pieces(formatReport(report), 2_000);
 }

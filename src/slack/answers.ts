@@ -1,0 +1,144 @@
+import { readEvents } from "../journal/events.ts";
+import type { Journal } from "../journal/open.ts";
+import { type Snapshot, takeSnapshot } from "../report/snapshot.ts";
+import { formatTimeline } from "../report/timeline.ts";
+import type { Taken } from "./intake.ts";
+import { limits, cut } from "./limits.ts";
+import type { Verb } from "./parse.ts";
+import { verbsFor, whoMay } from "./permission.ts";
+import { gateLines, renderCard } from "./render/card.ts";
+import { approversOf } from "./render/intent.ts";
+import { anyOf, clockSeconds, code, codeBlock, duration, glyph, plainName, size } from "./render/text.ts";
+import { windowWords } from "./render/words.ts";
+import { type BotSettings, personOf, rolesOf } from "./settings.ts";
+
+const helpOf: Record<Verb, string> = {
+  help: "this list",
+  plan: "what would be done, in which order, and about how long it takes",
+  check: "runs every check again; nothing is touched",
+  start: "starts the migration; the next stop is window 1",
+  status: "where it stands, who is still needed, what happens then",
+  lag: "how far the copy is behind",
+  window: "asks two approvers for the next window",
+  go: "opens the window once all its gates are approved",
+  hold: "stops after the present step, until `resume`",
+  resume: "goes on after `hold`",
+  retry: "tries a failed phase again",
+  abort: "stops; an open window is put back while that is possible",
+  timeline: "what happened when",
+  whoami: "what Drawbridge thinks you may do",
+};
+
+const willHappen: Partial<Record<Verb, string>> = {
+  plan: "Drawbridge works the plan out and answers here",
+  check: "all checks run now, nothing is touched; the answer comes here",
+  start: "the migration starts as soon as the checks show no blocker; watch the card",
+  window: "each gate gets a message of its own that two approvers have to confirm; nothing stops before `/migrate go`",
+  go: "Drawbridge looks once more whether every approval stands, then opens the window",
+  hold: "the present step ends or stops safely, then everything waits for `/migrate resume`",
+  resume: "it goes on where it stopped",
+  retry: "the failed phase starts again",
+  abort: "Drawbridge stops; an open window is put back if its point of no return has not passed",
+};
+
+/** The answer to a command, within Slack's three seconds: what was asked, or what will happen now. Slack text. */
+export async function answerFor(
+  journal: Journal,
+  settings: BotSettings,
+  slackUser: string,
+  taken: Taken,
+): Promise<string> {
+  const { parsed } = taken;
+  if (parsed === undefined) return "This was taken already.";
+  if (!parsed.ok) {
+    const meant =
+      parsed.suggestion === undefined
+        ? "`/migrate help` lists them"
+        : `did you mean \`/migrate ${parsed.suggestion}\`?`;
+    return `${glyph.failed} Not done: ${parsed.problem}; ${meant}`;
+  }
+  if (taken.allowed === false) {
+    const { verb } = parsed;
+    return `${glyph.failed} Not done: \`/migrate ${verb}\` is for ${anyOf(whoMay(settings, verb))}. Ask one of them; \`/migrate whoami\` shows what you may do.`;
+  }
+  return cut(await readOnlyAnswer(journal, settings, slackUser, parsed.verb), limits.text);
+}
+
+async function readOnlyAnswer(journal: Journal, settings: BotSettings, slackUser: string, verb: Verb): Promise<string> {
+  switch (verb) {
+    case "help":
+      return help(settings, slackUser, await snapshotNow(journal, settings));
+    case "whoami":
+      return whoami(settings, slackUser);
+    case "status":
+      return status(settings, await snapshotNow(journal, settings));
+    case "lag":
+      return lag(await snapshotNow(journal, settings));
+    case "timeline": {
+      const events = await readEvents(journal.db, settings.migration);
+      return events.length === 0 ? noMigration : codeBlock(formatTimeline(events.slice(-25)));
+    }
+    default:
+      return `${glyph.running} \`/migrate ${verb}\` is taken: ${willHappen[verb] ?? "the answer comes here"}.`;
+  }
+}
+
+const noMigration = "There is no migration yet. A driver begins with `/migrate check`.";
+
+async function snapshotNow(journal: Journal, settings: BotSettings): Promise<Snapshot | undefined> {
+  return takeSnapshot(journal.db, settings.migration, approversOf(settings));
+}
+
+function help(settings: BotSettings, slackUser: string, snapshot: Snapshot | undefined): string {
+  const lines = verbsFor(settings, slackUser).map((verb) => `\`/migrate ${verb}\` ${helpOf[verb]}`);
+  return [`*${next(snapshot)}*`, ...lines].join("\n");
+}
+
+/** What comes next, for the first line of the help. */
+function next(snapshot: Snapshot | undefined): string {
+  if (snapshot === undefined) return "Nothing has begun yet: `/migrate check`, then `/migrate start`.";
+  const { waiting } = snapshot;
+  switch (waiting.kind) {
+    case "start":
+      return "The checks are done; next comes `/migrate start`.";
+    case "window":
+      return `Next comes \`/migrate window\`, which asks for the approvals of ${windowWords[waiting.window]}.`;
+    case "approvals":
+      return `Approvals are missing: ${anyOf(waiting.people)} can react on the gates.`;
+    case "go":
+      return "All approvals are there; next comes `/migrate go`.";
+    case "resume":
+      return "It is on hold; `/migrate resume` goes on.";
+    case "mend":
+      return "Something has to be mended; then `/migrate retry`.";
+    case "nothing":
+      return "It runs by itself; nothing needs to be typed.";
+  }
+}
+
+function whoami(settings: BotSettings, slackUser: string): string {
+  const roles = rolesOf(settings, slackUser).filter((role) => role !== "anyone");
+  const verbs = verbsFor(settings, slackUser)
+    .map((verb) => code(verb))
+    .join(" ");
+  const vote = roles.includes("approver")
+    ? " You may approve and stop gates, except in a migration where you asked for something."
+    : "";
+  return `You are ${plainName(personOf(settings, slackUser))}, ${roles.length === 0 ? "reading along" : roles.join(" and ")}. You may type ${verbs}.${vote}`;
+}
+
+function status(settings: BotSettings, snapshot: Snapshot | undefined): string {
+  if (snapshot === undefined) return noMigration;
+  return [renderCard(snapshot, settings).message.text, ...gateLines(snapshot)].join("\n");
+}
+
+function lag(snapshot: Snapshot | undefined): string {
+  const series = snapshot?.lag;
+  if (snapshot === undefined || series === undefined)
+    return "Nothing is being replicated at the moment, so there is no lag.";
+  const { last } = series;
+  const old = snapshot.takenAt.getTime() - last.at.getTime();
+  const bytes = last.lagBytes === undefined ? "" : `, ${size(last.lagBytes)}`;
+  const segment = last.segmentAgeMs === undefined ? "" : ` · newest archive segment ${duration(last.segmentAgeMs)} old`;
+  return `Lag ${duration(last.lagMs)}${bytes}, ${series.trend} · highest in the last hour ${duration(series.highestMs)}${segment} · measured ${duration(old)} ago, at ${clockSeconds(last.at)}`;
+}

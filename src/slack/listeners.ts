@@ -1,0 +1,100 @@
+import type { App } from "@slack/bolt";
+import { markHandled } from "../journal/inbound.ts";
+import type { Journal } from "../journal/open.ts";
+import type { Log } from "../log.ts";
+import { answerFor } from "./answers.ts";
+import type { ApprovalsLoop } from "./approvals-loop.ts";
+import { takenOf } from "./receiver.ts";
+import type { BotSettings } from "./settings.ts";
+
+/** Rings for work; see the queue room's doorbell, which fits. */
+export interface Bell {
+  ring(migrationId: string, phase: string, queue?: "phases" | "commands" | "agent"): Promise<unknown>;
+}
+
+/** What the listeners need. */
+export interface ListenerDeps {
+  readonly journal: Journal;
+  readonly settings: BotSettings;
+  readonly bell: Bell;
+  readonly approvals: ApprovalsLoop;
+  readonly log: Log;
+}
+
+/** Slack waits three seconds; people less. */
+const answerWithinMs = 450;
+
+/** Tells Bolt what to do with what came in. By then it is stored; nothing here decides anything. */
+export function addListeners(app: App, deps: ListenerDeps): void {
+  const { approvals, journal, log, settings } = deps;
+  app.command("/migrate", async ({ ack, body, context }) => {
+    const taken = takenOf(context);
+    if (taken === undefined) return;
+    const answer = answerFor(journal, settings, body.user_id, taken);
+    const late = "Taken; the answer takes a moment. `/migrate status` shows where it stands.";
+    await ack({ response_type: "ephemeral", text: await within(answer, late, log) });
+    if (taken.commandId !== undefined) await deps.bell.ring(settings.migration, "commands", "commands");
+    await markHandled(journal.db, taken.dedupKey);
+  });
+  const done = async (context: { readonly [key: string]: unknown }): Promise<void> => {
+    const taken = takenOf(context);
+    if (taken !== undefined) await markHandled(journal.db, taken.dedupKey);
+  };
+  for (const name of ["reaction_added", "reaction_removed"] as const) {
+    app.event(name, async ({ event, context }) => {
+      if (event.item.type === "message") await approvals.messageTouched(event.item.channel, event.item.ts);
+      await done(context);
+    });
+  }
+  app.event("message", async ({ event, context }) => {
+    const ts =
+      event.subtype === "message_deleted"
+        ? event.deleted_ts
+        : event.subtype === "message_changed"
+          ? event.message.ts
+          : undefined;
+    if (ts !== undefined) await approvals.messageTouched(event.channel, ts);
+    await done(context);
+  });
+  const everything = [
+    "user_change",
+    "subteam_members_changed",
+    "subteam_updated",
+    "channel_shared",
+    "channel_unshared",
+    "channel_archive",
+    "channel_left",
+  ];
+  for (const name of everything) {
+    app.event(name, async ({ context }) => {
+      approvals.lookAtAll();
+      await done(context);
+    });
+  }
+  // buttons only open views or fill in what could be typed; until there are any, a click is only acknowledged
+  app.action(/.*/, async ({ ack, context }) => {
+    await ack();
+    await done(context);
+  });
+  app.error((error) => {
+    log.error({ error: error.message }, "a listener failed");
+    return Promise.resolve();
+  });
+}
+
+/** The answer, or `late` when it is not there in time. */
+async function within(answer: Promise<string>, late: string, log: Log): Promise<string> {
+  let timer: NodeJS.Timeout | undefined;
+  const waited = new Promise<string>((resolve) => {
+    timer = setTimeout(() => resolve(late), answerWithinMs);
+  });
+  const said = answer.catch((error: unknown) => {
+    log.warn({ error: String(error) }, "an answer could not be computed");
+    return late;
+  });
+  try {
+    return await Promise.race([said, waited]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

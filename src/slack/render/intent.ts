@@ -1,0 +1,99 @@
+import { getCommand } from "../../journal/commands.ts";
+import { type OutboxRow } from "../../journal/outbox.ts";
+import type { Queryable } from "../../postgres/connect.ts";
+import { approvalViews } from "../../report/approvals.ts";
+import { textOf } from "../../report/facts.ts";
+import { buildReport } from "../../report/final-report.ts";
+import { type JournalRows, readRows } from "../../report/rows.ts";
+import { snapshotOf } from "../../report/snapshot.ts";
+import { type Message, message } from "../limits.ts";
+import type { BotSettings } from "../settings.ts";
+import { renderCard } from "./card.ts";
+import { renderComms } from "./comms.ts";
+import { failureCause, renderFailure } from "./failure.ts";
+import { renderGate } from "./gate.ts";
+import { renderDone, renderNote, renderPhase, renderReply, reportPieces } from "./notes.ts";
+import { renderWindow } from "./window.ts";
+
+/** A rendered intent. */
+export interface Rendered {
+  readonly message: Message;
+  /** Plain text that belongs into the thread once the message is out. */
+  readonly thread?: readonly string[];
+  /** Where an answer belongs when it is not the audience's usual channel. */
+  readonly channel?: string;
+}
+
+/** Renders what an outbox row is about, from the journal as it is now. `undefined`: there is nothing to say any more. */
+export async function renderIntent(
+  db: Queryable,
+  row: OutboxRow,
+  settings: BotSettings,
+): Promise<Rendered | undefined> {
+  switch (row.kind) {
+    case "reply":
+      return renderAnswer(db, row);
+    case "hint": {
+      const text = textOf(row.facts, "text");
+      return text === undefined ? undefined : { message: message([{ body: text }]) };
+    }
+    case "note":
+      return only(renderNote(row.facts));
+    case "phase":
+      return only(renderPhase(row.facts));
+    case "comms":
+      return only(renderComms(row.facts, row.createdAt));
+    case "done": {
+      const report = await buildReport(db, row.migrationId);
+      return report && { message: renderDone(report, row.facts, settings), thread: reportPieces(report) };
+    }
+    default: {
+      const rows = await readRows(db, row.migrationId);
+      return rows && renderFromRows(rows, row, settings);
+    }
+  }
+}
+
+function renderFromRows(rows: JournalRows, row: OutboxRow, settings: BotSettings): Rendered | undefined {
+  const approvers = approversOf(settings);
+  const snapshot = snapshotOf(rows, approvers);
+  switch (row.kind) {
+    case "card":
+      return { message: renderCard(snapshot, settings).message };
+    case "window": {
+      const window = snapshot.windows.find((each) => each.id === row.key);
+      return window && { message: renderWindow(window, snapshot, settings) };
+    }
+    case "gate": {
+      const gates = approvalViews(rows, approvers);
+      const gate = gates.find((each) => each.id === row.key);
+      if (gate === undefined) return undefined;
+      const siblings = gates.filter((each) => each.windowId === gate.windowId);
+      const window = snapshot.windows.find((each) => each.id === gate.windowId);
+      return { message: renderGate(gate, { window, siblings, writesGo: snapshot.writesGo }, settings) };
+    }
+    case "failure": {
+      const cause = failureCause(row.facts);
+      const text = renderFailure(row.facts, snapshot);
+      return cause === undefined ? { message: text } : { message: text, thread: [cause] };
+    }
+    default:
+      return undefined;
+  }
+}
+
+/** Whom the snapshot names as still needed. */
+export function approversOf(settings: BotSettings): { required: number; people: string[] } {
+  return { required: settings.approvals.required, people: settings.approvals.approvers.map((each) => each.person) };
+}
+
+async function renderAnswer(db: Queryable, row: OutboxRow): Promise<Rendered | undefined> {
+  const command = await getCommand(db, Number(row.key));
+  const answer = renderReply(command?.reply ?? row.facts);
+  if (answer === undefined) return undefined;
+  return command === undefined ? { message: answer } : { message: answer, channel: command.channel };
+}
+
+function only(rendered: Message | undefined): Rendered | undefined {
+  return rendered && { message: rendered };
+}
