@@ -32,7 +32,7 @@ const aliases: Readonly<Record<string, string>> = {
 export function emojiName(given: string): string | undefined {
   const match = /^([^:]+)(?:::skin-tone-([2-6]))?$/.exec(given.replace(/^:([^:].*):$/, "$1"));
   const base = match?.[1];
-  if (base === undefined || glyphs[base] === undefined) return undefined;
+  if (base === undefined || !Object.hasOwn(glyphs, base)) return undefined;
   if (match?.[2] !== undefined && !toned.has(base)) return undefined;
   const name = aliases[base] ?? base;
   return match?.[2] === undefined ? name : `${name}::skin-tone-${match[2]}`;
@@ -41,20 +41,19 @@ export function emojiName(given: string): string | undefined {
 /** The character for a name, `:name:` when there is none. */
 export function emojiGlyph(name: string): string {
   const [base = "", tone] = name.split("::skin-tone-");
-  const glyph = glyphs[base];
+  const glyph = Object.hasOwn(glyphs, base) ? glyphs[base] : undefined;
   if (glyph === undefined) return `:${name}:`;
   return tone === undefined ? glyph : `${glyph}${tones[tone] ?? ""}`;
 }
 
-/** All names with their characters, for the page's picker. */
+/** All names with their characters, for the page's picker; aliases are left out. */
 export function allEmoji(): ReadonlyArray<readonly [string, string]> {
-  return Object.entries(glyphs);
+  return Object.entries(glyphs).filter(([name]) => aliases[name] === undefined);
 }
 
 function parse(table: string): Record<string, string> {
   const words = table.trim().split(/\s+/);
-  // Without a prototype: "toString" is no emoji.
-  const out = Object.create(null) as Record<string, string>;
+  const out: Record<string, string> = {};
   for (let at = 0; at + 1 < words.length; at += 2) out[words[at] ?? ""] = words[at + 1] ?? "";
   return out;
 }

@@ -31,7 +31,8 @@ export function sendText(
   status: number,
   body: string | Buffer,
   contentType = "text/plain; charset=utf-8",
+  cache = "no-cache",
 ): void {
-  response.writeHead(status, { "content-type": contentType, "cache-control": "no-cache" });
+  response.writeHead(status, { "content-type": contentType, "cache-control": cache });
   response.end(body);
 }

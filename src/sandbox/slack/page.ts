@@ -20,7 +20,8 @@ const types: Readonly<Record<string, string>> = {
 /** Serves the page, its parts (only those named above) and uploaded files. */
 export async function servePage(ws: Workspace, response: ServerResponse, path: string): Promise<void> {
   const file = ws.files.get(/^\/files\/([^/]+)\//.exec(path)?.[1] ?? "");
-  if (file?.content !== undefined) return sendText(response, 200, file.content, file.mimetype);
+  if (file?.content !== undefined)
+    return sendText(response, 200, file.content, file.mimetype, "max-age=86400, immutable");
   const name = path === "/" || path.startsWith("/archives/") ? "index.html" : path.replace(/^\/page\//, "");
   const type = Object.hasOwn(types, name) ? types[name] : undefined;
   if (type === undefined) return sendText(response, 404, "not found");

@@ -11,7 +11,7 @@ import { defaultRetryDelaysMs, openCourier } from "./deliver.ts";
 import { noFaults } from "./faults.ts";
 import { readBody, sendJson, sendText } from "./http.ts";
 import { receiveUpload } from "./methods/files.ts";
-import type { AppIdentity, Change, Person, RequestUrls, Team, UserGroup, Workspace } from "./model.ts";
+import type { AppIdentity, Change, Channel, Person, RequestUrls, Team, UserGroup, Workspace } from "./model.ts";
 import { servePage } from "./page.ts";
 import { openRateLimit, slackRates, type RateLimit, type Rates } from "./rates.ts";
 import { verifyUrl } from "./verify-url.ts";
@@ -43,6 +43,8 @@ export interface SlackStandIn extends AsyncDisposable {
   readonly control: string;
   readonly page: string;
   readonly workspace: Workspace;
+  readonly people: ReadonlyMap<string, Person>;
+  readonly channels: ReadonlyMap<string, Channel>;
   /** Names the app's addresses; each is asked to answer Slack's `url_verification` first. */
   readonly setRequestUrls: (urls: RequestUrls) => Promise<{ readonly verified: boolean }>;
   /** Calls `listener` at each change of a message, the hint or the workspace; gives the way to end that. */
@@ -87,6 +89,8 @@ export async function startSlack(options: SlackOptions): Promise<SlackStandIn> {
     control: `${ws.baseUrl}/_control`,
     page: `${ws.baseUrl}/`,
     workspace: ws,
+    people: ws.people,
+    channels: ws.channels,
     setRequestUrls: world.setUrls,
     watch: world.watch,
     stop,

@@ -31,7 +31,28 @@ function dayName(at) {
   return today ? "Today" : new Date(at).toLocaleDateString("en-GB", { weekday: "long", day: "numeric", month: "long" });
 }
 
-function drawMessage(message, { thread, joined }) {
+const drawn = new WeakMap();
+
+/** A row that has not changed stays the same element, so that pictures, focus and selections stay. */
+function drawMessage(message, options) {
+  const replies = options.thread ? 0 : messagesOf(message.channel, message.ts).length;
+  const signature = JSON.stringify([
+    message.edits,
+    message.html,
+    message.reactions,
+    message.pinned,
+    replies,
+    options.joined,
+    store.me,
+  ]);
+  const kept = drawn.get(message)?.[options.thread ? "thread" : "channel"];
+  if (kept?.signature === signature) return kept.row;
+  const row = buildRow(message, options);
+  drawn.set(message, { ...drawn.get(message), [options.thread ? "thread" : "channel"]: { signature, row } });
+  return row;
+}
+
+function buildRow(message, { thread, joined }) {
   const who = person(message.user);
   const at = new Date(message.at);
   const time = make("time", { title: exact.format(at) }, clock.format(at));
