@@ -98,7 +98,8 @@ async function restore(options: LoadOptions, choice: readonly string[]): Promise
   const { database } = parseDatabaseUrl(options.url);
   // a conninfo text, since a bare name with "=" in it would be taken for one
   const dbname = `--dbname=dbname='${database.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
-  const args = ["--no-tablespaces", dbname, ...choice, options.file];
+  // verbose: otherwise it does not say which object failed
+  const args = ["--verbose", "--no-tablespaces", dbname, ...choice, options.file];
   const result = await runTool("pg_restore", { ...options, args });
   const errors = parseRestoreErrors(result.stderr);
   if (result.exitCode !== 0 && errors.length === 0) {

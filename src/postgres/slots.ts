@@ -3,7 +3,7 @@ import { waitFor } from "../clock.ts";
 import { DrawbridgeError } from "../errors.ts";
 import type { Secret } from "../redact.ts";
 import { clientConfig, type ConnectOptions, type Queryable } from "./connect.ts";
-import { type Lsn, parseLsn } from "./lsn.ts";
+import { formatLsn, type Lsn, parseLsn } from "./lsn.ts";
 import { asDatabaseFault } from "./sql-error.ts";
 import { hostAndPort } from "./url.ts";
 
@@ -41,11 +41,19 @@ export async function createSlot(db: Queryable, name: string): Promise<Lsn> {
   return parseLsn(row?.lsn ?? "");
 }
 
-/** Moves a slot to `upTo`, or to the end of flushed WAL: what lies before is not sent any more. It must be idle. */
-export async function advanceSlot(db: Queryable, name: string, upTo?: string): Promise<Lsn> {
+/**
+ * Moves an idle slot to `upTo`, or to the end of WAL: what lies before is not sent any more. WAL is flushed first: a slot
+ * cannot go beyond what is flushed, and apply workers commit without flushing, so that the last rows which a subscription
+ * brought would come out of the slot again (seen on 17: the marker itself came back as a duplicate key).
+ */
+export async function advanceSlot(db: Queryable, name: string, upTo?: Lsn): Promise<Lsn> {
+  await db.query(
+    `with durable as materialized (select set_config('synchronous_commit', 'on', true) as sync)
+     select pg_logical_emit_message(true, 'drawbridge-flush', '') from durable`,
+  );
   const [row] = await db.query<{ lsn: string }>(
     "select end_lsn::text as lsn from pg_replication_slot_advance($1, coalesce($2::pg_lsn, pg_current_wal_flush_lsn()))",
-    [name, upTo],
+    [name, upTo === undefined ? undefined : formatLsn(upTo)],
   );
   return parseLsn(row?.lsn ?? "");
 }

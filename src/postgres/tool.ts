@@ -38,8 +38,8 @@ function connectionEnvironment(url: Secret): Record<string, string> {
     // also while a fence of ours stands, and for hours
     PGOPTIONS: `${at.options ?? ""} -c statement_timeout=0 -c default_transaction_read_only=off`.trim(),
     // nothing of the caller's own files
-    PGPASSFILE: "/dev/null",
-    PGSERVICEFILE: "/dev/null",
+    PGPASSFILE: "/nonexistent",
+    PGSERVICEFILE: "/nonexistent",
   };
 }
 

@@ -3,8 +3,7 @@ import type { Secret } from "../redact.ts";
 import { setting } from "./catalog.ts";
 import type { Queryable } from "./connect.ts";
 import { endOthers, openControlSession } from "./fence-sessions.ts";
-import { quoteIdent } from "./identifier.ts";
-import { qualified } from "./identifier.ts";
+import { qualified, quoteIdent } from "./identifier.ts";
 import { openSession } from "./session.ts";
 import { userTables } from "./tables.ts";
 
