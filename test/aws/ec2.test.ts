@@ -1,5 +1,4 @@
 import { existsSync } from "node:fs";
-import { fromInstanceMetadata } from "@smithy/credential-provider-imds";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { awsCode } from "../../src/aws/aws-errors.ts";
 import { type BridgeSpec, openEc2 } from "../../src/aws/ec2.ts";
@@ -130,23 +129,6 @@ describe("EC2", () => {
     expect(world.server.state().instances.find((instance) => instance.id === id)?.state).toBe("terminated");
     await world.ec2.terminate("i-00000000000000000");
     expect(await world.ec2.describeInstance("i-00000000000000000")).toBeUndefined();
-  });
-
-  it("gives the instance's processes keys of their own through its metadata service", async () => {
-    const { id } = await world.ec2.launchBridge(await spec("keys"));
-    await world.ec2.waitRunning(id, quick);
-    const boot = await waitFor(() => world.boots.find(({ instanceId }) => instanceId === id), {
-      ...quick,
-      what: "the start",
-    });
-    process.env["AWS_EC2_METADATA_SERVICE_ENDPOINT"] = boot.imdsUrl;
-    const keys = await fromInstanceMetadata()();
-    delete process.env["AWS_EC2_METADATA_SERVICE_ENDPOINT"];
-    expect(world.ring.get(keys.accessKeyId)).toMatchObject({
-      secretAccessKey: keys.secretAccessKey,
-      allowPrefixes: ["ours/bridge/"],
-    });
-    expect((await fetch(`${boot.imdsUrl}/latest/user-data`)).status).toBe(401);
   });
 
   it("lists everything that carries the migration's tag, with its state", async () => {
