@@ -3,7 +3,7 @@ import pg from "pg";
 import { DrawbridgeError } from "../errors.ts";
 import type { Secret } from "../redact.ts";
 import { clientConfig, type ConnectOptions, type Queryable, runOn } from "./connect.ts";
-import { asDatabaseFault } from "./sql-error.ts";
+import { asDatabaseFault, isConnectionLoss } from "./sql-error.ts";
 import { hostAndPort } from "./url.ts";
 
 /** A message of `NOTIFY`. */
@@ -88,7 +88,8 @@ function startPulse(
   const timer = setInterval(() => {
     const late = setTimeout(() => lose(new Error(`no answer for ${everyMs} ms`)), everyMs);
     beat()
-      .catch(lose)
+      // an answer that is an error (a failed transaction) is an answer
+      .catch((thrown: unknown) => (isConnectionLoss(thrown) ? lose(thrown) : undefined))
       .finally(() => clearTimeout(late));
   }, everyMs);
   return timer.unref();
