@@ -70,10 +70,7 @@ export async function startBot(options: BotOptions): Promise<Bot> {
   const loops = startLoops(options, clients, self.botUserId);
   addListeners(app, { journal, settings, bell: options.doorbell, approvals: loops.approvals, log });
   const unlisten = await journal.listen(({ table }) => loops.changed(table));
-  const server = (await receiver.start({
-    port: options.port,
-    host: options.host ?? "127.0.0.1",
-  } as unknown as number)) as Server;
+  const server = await receiver.start({ port: options.port, host: options.host ?? "127.0.0.1" });
   const { port } = server.address() as AddressInfo;
   log.info({ port, botUser: self.botUserId }, "the bot listens");
   let stopped: Promise<void> | undefined;

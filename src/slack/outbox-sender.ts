@@ -160,5 +160,5 @@ async function sendShort(deps: SenderDeps, pace: Pace, row: OutboxRow, failure: 
 }
 
 function backoffMs(attempts: number): number {
-  return Math.min(30_000, 500 * 2 ** Math.min(attempts, 8));
+  return Math.min(4_000, 500 * 2 ** Math.min(attempts, 8));
 }
