@@ -25,6 +25,7 @@ export interface S3StoreOptions extends AwsAccess {
   readonly bucket: string;
   /** Path inside the bucket; a leading slash is dropped, one trailing slash is added. Empty: the whole bucket. */
   readonly prefix: string;
+  /** `host/bucket/key` instead of `bucket.host/key`; true unless told where an `endpoint` is given. */
   readonly forcePathStyle?: boolean | undefined;
   /** How many requests run at once; 50 unless told. */
   readonly maxSockets?: number | undefined;
@@ -49,7 +50,7 @@ function clientHolder(options: S3StoreOptions): { call: Call; close: () => void 
   const make = (): S3Client =>
     new S3Client({
       ...sdkConfig(options, options.maxSockets),
-      forcePathStyle: options.forcePathStyle ?? false,
+      forcePathStyle: options.forcePathStyle ?? options.endpoint !== undefined,
       // ranges are never validated anyway, and other servers do not know CRC trailers
       requestChecksumCalculation: "WHEN_REQUIRED",
       responseChecksumValidation: "WHEN_REQUIRED",

@@ -2,6 +2,9 @@ import { mkdtemp, rm, writeFile, chmod } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { chooseBackup } from "../../../src/archive/choose-backup.ts";
+import { listBackups } from "../../../src/archive/list-backups.ts";
+import { restoreBaseBackup } from "../../../src/archive/restore.ts";
 import { openS3Store, type S3Store } from "../../../src/aws/s3-store.ts";
 import { waitFor } from "../../../src/clock.ts";
 import { silentLog } from "../../../src/log.ts";
@@ -19,7 +22,11 @@ let source: Source;
 beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), "drawbridge-source-"));
   await chmod(root, 0o711);
-  s3 = await startS3({ root: join(root, "s3"), buckets: ["heroku"], credentials: new Map([["AK", { secretAccessKey: "sk" }]]) });
+  s3 = await startS3({
+    root: join(root, "s3"),
+    buckets: ["heroku"],
+    credentials: new Map([["AK", { secretAccessKey: "sk" }]]),
+  });
   const credentials = async () => ({ accessKeyId: "AK", secretAccessKey: new Secret("sk") });
   const place = { bucket: "heroku", prefix: "abc", region: "us-east-1", endpoint: s3.url, forcePathStyle: true };
   store = openS3Store({ ...place, credentials, log: silentLog });
@@ -60,7 +67,9 @@ describe("the Heroku-like source", () => {
   it("archives a segment within seconds when the owner fills it", async () => {
     await using owner = openDatabase(source.url(), { applicationName: "test" });
     const before = (await keys("wal_005/")).length;
-    await owner.query("select count(pg_logical_emit_message(false, 'pad', repeat('x', 8000))) from generate_series(1, 2200)");
+    await owner.query(
+      "select count(pg_logical_emit_message(false, 'pad', repeat('x', 8000))) from generate_series(1, 2200)",
+    );
     const stored = async (): Promise<boolean> => (await keys("wal_005/")).length > before;
     await waitFor(stored, { what: "the segment in the archive", deadlineMs: 5_000, everyMs: 50 });
     for (const key of await keys("wal_005/")) expect(key).toMatch(/^wal_005\/[0-9A-F]{24}\.lzo$/);
@@ -78,6 +87,22 @@ describe("the Heroku-like source", () => {
     const text = (await sentinel?.body.toArray())?.join("") ?? "";
     expect(JSON.parse(text)).toMatchObject({ backup_label: expect.stringContaining("LABEL: freeze_start_") });
     expect(await keys("wal_005/")).toContainEqual(expect.stringMatching(/\.backup\.lzo$/));
+  });
+
+  it("writes what the archive's reader restores", async () => {
+    const [backup] = await listBackups(store);
+    if (backup === undefined) throw new Error("there is no backup");
+    const segments = new Set((await keys("wal_005/")).map((key) => key.slice("wal_005/".length, -".lzo".length)));
+    expect(chooseBackup({ backups: [backup], wanted: "LATEST", segments, segmentBytes: 16 * 1024 * 1024 })).toBe(
+      backup,
+    );
+    const into = join(root, "restored");
+    const restored = await restoreBaseBackup({ store, backup, into, tablespacesDir: join(root, "tablespaces") });
+    await using owner = openDatabase(source.url(), { applicationName: "test" });
+    const [control] = await owner.query<{ id: string }>(
+      "select system_identifier::text as id from pg_control_system()",
+    );
+    expect(String(restored.systemIdentifier)).toBe(control?.id);
   });
 
   it("loads a plain dump as the owner, and names the line of what it cannot load", async () => {
@@ -98,7 +123,10 @@ describe("the Heroku-like source", () => {
     expect(await owner.query(`select t from "Odd Name"`)).toEqual([{ t: "GRANT ALL ON x TO y;" }]);
     await writeFile(file, "select 1;\n\nselect wrong;\n");
     const failed = source.loadFile({ file, clientBindir: systemBindir() });
-    await expect(failed).rejects.toMatchObject({ code: "DB_BAD_INPUT", message: expect.stringMatching(/dump\.sql, line 3: .*wrong/) });
+    await expect(failed).rejects.toMatchObject({
+      code: "DB_BAD_INPUT",
+      message: expect.stringMatching(/dump\.sql, line 3: .*wrong/),
+    });
   });
 
   it("rotates the owner's password", async () => {
