@@ -50,7 +50,8 @@ const aws = z.strictObject({
     instanceClass: z.string().default("db.m6g.xlarge"),
     storageGb: z.number().int().min(20),
     engineVersion: z.string().regex(/^1[4-8](\.\d+)?$/, "a PostgreSQL version from 14 to 18"),
-    multiAz: z.boolean().default(false),
+    /** Heroku's dynos outside a private space come over the internet. */
+    publiclyAccessible: z.boolean().default(true),
   }),
 });
 

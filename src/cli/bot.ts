@@ -1,0 +1,36 @@
+import { loadConfig } from "../config/load.ts";
+import { readSecrets } from "../config/secrets.ts";
+import { systemClock } from "../clock.ts";
+import { DrawbridgeError } from "../errors.ts";
+import { openJournal } from "../journal/open.ts";
+import { openLog } from "../log.ts";
+import { openDoorbell } from "../queue/doorbell.ts";
+import { startBot } from "../slack/bot.ts";
+import { environment, stopSignal } from "./environment.ts";
+
+/** `drawbridge bot`: receives Slack's requests and sends what the journal wants to exist, until told to stop. */
+export async function runBot(options: { readonly config: string; readonly port: string; readonly host: string }): Promise<void> {
+  const config = loadConfig(options.config);
+  const secrets = readSecrets("bot", environment());
+  const port = Number(options.port);
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) {
+    throw new DrawbridgeError("DB_BAD_INPUT", `--port ${options.port}: a number from 0 to 65535`);
+  }
+  const log = openLog("bot");
+  const stop = stopSignal();
+  await using journal = openJournal(secrets.DRAWBRIDGE_JOURNAL_URL, "bot", log);
+  await using doorbell = openDoorbell({ redisUrl: secrets.DRAWBRIDGE_REDIS_URL, log });
+  const bot = await startBot({
+    config,
+    secrets: { signingSecret: secrets.SLACK_SIGNING_SECRET, botToken: secrets.SLACK_BOT_TOKEN },
+    journal,
+    doorbell,
+    log,
+    clock: systemClock,
+    host: options.host,
+    port,
+  });
+  log.info({ port: bot.port }, "bot is up");
+  await new Promise((resolve) => stop.addEventListener("abort", resolve, { once: true }));
+  await bot.stop();
+}

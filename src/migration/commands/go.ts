@@ -1,0 +1,38 @@
+import { approvalsOf } from "../../journal/approvals-rows.ts";
+import { addRequester, getMigration } from "../../journal/migrations.ts";
+import { windowFacts } from "../../journal/phase.ts";
+import { currentWindow } from "../../journal/windows.ts";
+import { openWindow } from "../open-window.ts";
+import { type CommandHandler, done, refused } from "./command.ts";
+
+/**
+ * `/migrate go`: consumes all gates of the window at once, as a lease on it, and starts. Refused unless every gate is
+ * armed and outlives twice the forecast plus a minute, so that no vote runs out inside.
+ */
+export const goCommand: CommandHandler = async (world, { command, ring }) => {
+  const { db } = world.journal;
+  const migration = await getMigration(db, world.migrationId);
+  const window = await currentWindow(db, world.migrationId);
+  if (migration === undefined || window === undefined) {
+    return refused("No window waits for you. `/migrate window` asks for approvals first.");
+  }
+  if (window.state === "open") return refused(`${window.name} is open already.`);
+  const approvals = await approvalsOf(db, migration.id, window.id);
+  const missing = approvals.filter(({ state }) => state !== "ARMED");
+  if (missing.length > 0) {
+    const list = missing.map(({ gate, state, stateReason }) => `${gate} (${state.toLowerCase()}${stateReason ? `: ${stateReason}` : ""})`);
+    return refused(`Not yet: ${list.join(", ")}. Each needs two people's ✅ on its message.`);
+  }
+  const neededMs = 2 * window.forecastMs + 60_000;
+  const short = approvals.filter(({ expiresAt }) => expiresAt.getTime() - world.clock.now().getTime() < neededMs);
+  if (short.length > 0) {
+    const seconds = Math.ceil(neededMs / 1000);
+    return refused(
+      `${short.map(({ gate }) => gate).join(", ")} would run out in the window: each gate must live ${seconds} s more. \`/migrate window\` asks again.`,
+    );
+  }
+  await addRequester(db, migration.id, command.person, "go");
+  await openWindow(world, { windowId: window.id, by: command.person });
+  await ring(windowFacts[window.name].phase);
+  return done(`${window.name} begins now. Its message shows each step; ⛔ by an approver puts it back until the point of no return.`);
+};

@@ -1,0 +1,134 @@
+import type { Phase } from "../journal/phase.ts";
+import type { PhasePlan } from "./phase-plan.ts";
+import type { Step } from "./step.ts";
+import { awaitMarker } from "./steps/cutover/await-marker.ts";
+import { disableForward } from "./steps/cutover/disable-forward.ts";
+import { enableReverse } from "./steps/cutover/enable-reverse.ts";
+import { fenceBridge } from "./steps/cutover/fence-bridge.ts";
+import { markBridge } from "./steps/cutover/mark-bridge.ts";
+import { prepareReverse } from "./steps/cutover/prepare-reverse.ts";
+import { setTargetSequences } from "./steps/cutover/set-sequences.ts";
+import { verifyRows } from "./steps/cutover/verify-rows.ts";
+import { settleLag } from "./steps/follow/settle-lag.ts";
+import { judgeFindings } from "./steps/preflight/judge-findings.ts";
+import { runChecks } from "./steps/preflight/run-checks.ts";
+import { createDatabase } from "./steps/prepare/create-database.ts";
+import { createMarkerSchema } from "./steps/prepare/create-marker-schema.ts";
+import { createRoles } from "./steps/prepare/create-roles.ts";
+import { keepSecondAttachment } from "./steps/prepare/keep-second-attachment.ts";
+import { loadTrialSchema } from "./steps/prepare/load-trial-schema.ts";
+import { awaitReplay } from "./steps/promote/await-replay.ts";
+import { checkBridge } from "./steps/promote/check-bridge.ts";
+import { fenceSource } from "./steps/promote/fence-source.ts";
+import { markSource } from "./steps/promote/mark-source.ts";
+import { openBridge } from "./steps/promote/open-bridge.ts";
+import { promoteBridge } from "./steps/promote/promote-bridge.ts";
+import { takeFirstBackup } from "./steps/promote/take-first-backup.ts";
+import { awaitBridge } from "./steps/provision/await-bridge.ts";
+import { awaitTarget } from "./steps/provision/await-target.ts";
+import { createParameterGroup } from "./steps/provision/create-parameter-group.ts";
+import { createSecurityGroups } from "./steps/provision/create-security-groups.ts";
+import { createTarget } from "./steps/provision/create-target.ts";
+import { launchBridge } from "./steps/provision/launch-bridge.ts";
+import { writeBootstrap } from "./steps/provision/write-bootstrap.ts";
+import { analyzeTarget } from "./steps/replicate/analyze-target.ts";
+import { catchUp } from "./steps/replicate/catch-up.ts";
+import { copyTables } from "./steps/replicate/copy-tables.ts";
+import { createForwardPublication } from "./steps/replicate/create-publication.ts";
+import { createForwardSubscription } from "./steps/replicate/create-subscription.ts";
+import { loadTargetSchema } from "./steps/replicate/load-schema.ts";
+import { prepareWayBack } from "./steps/replicate/prepare-way-back.ts";
+import { setBridgeIdentities } from "./steps/replicate/set-replica-identities.ts";
+import { checkStandby } from "./steps/restore/check-standby.ts";
+import { restoreStandby } from "./steps/restore/restore-standby.ts";
+import { endReplication } from "./steps/retire/end-replication.ts";
+import { listInventory } from "./steps/retire/list-inventory.ts";
+import { removeTraces } from "./steps/retire/remove-traces.ts";
+import { terminateBridge } from "./steps/retire/terminate-bridge.ts";
+import { startSoak } from "./steps/soak/start-soak.ts";
+import { watchSoak } from "./steps/soak/watch-soak.ts";
+import { announce } from "./steps/window/announce.ts";
+import { turnMaintenanceOff, turnMaintenanceOn } from "./steps/window/maintenance.ts";
+import { pointOfNoReturn } from "./steps/window/no-return.ts";
+import { probeHealth } from "./steps/window/probe-health.ts";
+import { proveWrites } from "./steps/window/prove-writes.ts";
+import { repointTo } from "./steps/window/repoint.ts";
+import { restoreWriters, stopWriters } from "./steps/window/writers.ts";
+import type { World } from "./world.ts";
+
+/** The steps of every phase, in the order in which they run (DESIGN.md "Phases, steps, gates"). */
+export const plan: Readonly<Record<Phase, readonly Step[]>> = {
+  preflight: [runChecks, judgeFindings],
+  provision: [
+    createParameterGroup,
+    createSecurityGroups,
+    writeBootstrap,
+    launchBridge,
+    createTarget,
+    awaitBridge,
+    awaitTarget,
+  ],
+  "prepare-target": [createMarkerSchema, keepSecondAttachment, createRoles, createDatabase, loadTrialSchema],
+  "restore-bridge": [restoreStandby, checkStandby],
+  follow: [settleLag],
+  promote: [
+    announce,
+    turnMaintenanceOn,
+    stopWriters,
+    fenceSource,
+    markSource,
+    awaitReplay,
+    promoteBridge,
+    checkBridge,
+    pointOfNoReturn,
+    openBridge,
+    repointTo("bridge"),
+    proveWrites,
+    restoreWriters,
+    turnMaintenanceOff,
+    probeHealth,
+    takeFirstBackup,
+  ],
+  replicate: [
+    setBridgeIdentities,
+    createForwardPublication,
+    loadTargetSchema,
+    createForwardSubscription,
+    copyTables,
+    analyzeTarget,
+    catchUp,
+    prepareWayBack,
+  ],
+  cutover: [
+    announce,
+    turnMaintenanceOn,
+    stopWriters,
+    fenceBridge,
+    markBridge,
+    awaitMarker,
+    disableForward,
+    setTargetSequences,
+    verifyRows,
+    prepareReverse,
+    pointOfNoReturn,
+    repointTo("target"),
+    proveWrites,
+    enableReverse,
+    restoreWriters,
+    turnMaintenanceOff,
+    probeHealth,
+  ],
+  soak: [startSoak, watchSoak],
+  retire: [endReplication, removeTraces, terminateBridge, listInventory],
+};
+
+/**
+ * The plan of one phase. A window 1 that was put back after the promotion had begun leaves a bridge that may have left the
+ * source's timeline: it is restored again, and has to settle again.
+ */
+export function phasePlan(phase: Phase): PhasePlan<World> {
+  if (phase !== "promote") return { phase, steps: plan[phase] };
+  const restartsWhenPutBack = (attempted: readonly string[]): readonly Phase[] =>
+    attempted.includes(promoteBridge.name) ? ["restore-bridge", "follow"] : [];
+  return { phase, steps: plan[phase], restartsWhenPutBack };
+}

@@ -1,0 +1,36 @@
+import { DrawbridgeError } from "../../../errors.ts";
+import type { JsonObject } from "../../../journal/json.ts";
+import type { Step } from "../../step.ts";
+
+/**
+ * Stops here while there are blockers. A step of its own, so that the findings are journalled and shown also when they
+ * stop the migration.
+ */
+export const judgeFindings: Step = {
+  name: "judge-findings",
+  deadlineMs: 30_000,
+  observe: async () => undefined,
+  run: async (_world, context) => {
+    const output = await context.output("run-checks");
+    const blockers = blockersOf(output);
+    if (blockers.length === 0) return { blockers: 0, warnings: output["warnings"] };
+    const lines = blockers.map(({ check, message, fix }) => `${check}: ${message} Fix: ${fix}`);
+    const head = `${blockers.length === 1 ? "1 blocker" : `${blockers.length} blockers`}. `;
+    throw new DrawbridgeError("DB_PREFLIGHT_BLOCKED", head + lines.join("\n"));
+  },
+  undo: async () => undefined,
+};
+
+function blockersOf(output: JsonObject): { check: string; message: string; fix: string }[] {
+  const findings = output["findings"];
+  if (!Array.isArray(findings)) {
+    throw new DrawbridgeError("DB_JOURNAL_CONFLICT", "the journal does not hold the findings of preflight");
+  }
+  return findings
+    .filter((finding: JsonObject) => finding["severity"] === "blocker")
+    .map((finding: JsonObject) => ({
+      check: String(finding["check"]),
+      message: String(finding["message"]),
+      fix: String(finding["fix"]),
+    }));
+}

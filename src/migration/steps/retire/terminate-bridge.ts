@@ -1,0 +1,19 @@
+import type { Step } from "../../step.ts";
+
+/** Terminates the bridge; its own backups stay in our bucket. */
+export const terminateBridge: Step = {
+  name: "terminate-bridge",
+  deadlineMs: 900_000,
+  observe: async (world) => {
+    const living = (await world.ec2.findByTag(world.migrationId)).filter(({ state }) => state !== "terminated");
+    return living.length === 0 ? {} : undefined;
+  },
+  run: async (world, context) => {
+    const { instanceId } = await context.output("launch-bridge");
+    await context.assertLease();
+    await world.ec2.terminate(String(instanceId));
+    await world.ec2.waitGone(String(instanceId), { deadlineMs: 600_000, signal: context.signal, everyMs: 1000 });
+    return { instanceId: String(instanceId) };
+  },
+  undo: "irreversible",
+};

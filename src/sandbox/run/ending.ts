@@ -1,0 +1,41 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { checkLedger, outages, readLedger } from "../shop/ledger.ts";
+import { herokuApp } from "./config-file.ts";
+import type { JournalView } from "./journal-view.ts";
+import { runOnce } from "./role-process.ts";
+import type { SandboxWorld } from "./sandbox-world.ts";
+
+/** The end of a run: the report as the program itself gives it, judged. */
+export interface Ending {
+  readonly ok: boolean;
+  /** The report's text for the terminal. */
+  readonly text: string;
+  readonly json: string;
+}
+
+/** Looks up every acknowledged write of the shop's ledger in the database that is production now, and asks for the report. */
+export async function endRun(world: SandboxWorld, view: JournalView): Promise<Ending> {
+  const facts = join(world.directory.path, "ledger-facts.json");
+  writeFileSync(facts, JSON.stringify(await ledgerFacts(world, view)));
+  const env = { DRAWBRIDGE_JOURNAL_URL: world.journal.workerUrl };
+  const args = ["report", "--config", world.configFile, "--ledger", facts];
+  const json = await runOnce([...args, "--json", "--post"], env);
+  const text = await runOnce(args, env);
+  if (json.stdout === "") throw new Error(`no report: ${json.stderr}`);
+  return { ok: json.status === 0, text: text.stdout, json: json.stdout };
+}
+
+async function ledgerFacts(world: SandboxWorld, view: JournalView): Promise<object> {
+  const url = world.heroku.state().apps.find(({ name }) => name === herokuApp)?.config["DATABASE_URL"];
+  if (url === undefined) throw new Error(`${herokuApp} has no DATABASE_URL`);
+  const entries = await readLedger(world.ledgerFile);
+  const { acknowledged, missing } = await checkLedger(entries, url);
+  const appOutageMs: Record<string, (number | null)[]> = {};
+  for (const window of await view.windows()) {
+    if (!window.name.startsWith("window-")) continue;
+    const outage = outages(entries, window.openedAt.getTime(), (window.endedAt ?? new Date()).getTime());
+    (appOutageMs[window.name] ??= []).push(outage?.outageMs ?? null);
+  }
+  return { acknowledged, missing, appOutageMs };
+}
