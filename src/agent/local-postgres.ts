@@ -19,18 +19,35 @@ export interface LocalServer {
   readonly role: string;
 }
 
+/** How long a new server may take to write its process id, in milliseconds. */
+const pidDeadlineMs = 10_000;
+
 /** Starts the server and returns at once; it may need hours until it takes connections. */
 export async function startServer(server: LocalServer): Promise<void> {
   const log = await open(server.paths.logFile, "a", 0o600);
   await log.close();
   if (server.user.owner) await chown(server.paths.logFile, server.user.owner.uid, server.user.owner.gid);
   await runProgram(server, "pg_ctl", ["start", "-D", server.paths.dataDir, "-W", "-s", "-l", server.paths.logFile]);
+  try {
+    const options = { deadlineMs: pidDeadlineMs, everyMs: 20, what: "PostgreSQL's process" };
+    await waitFor(() => serverPid(server.paths), options);
+  } catch (cause) {
+    throw new DrawbridgeError("DB_BRIDGE", `PostgreSQL did not start: ${await lastWords(server.paths)}`, { cause });
+  }
 }
 
-/** Stops the server, ending its sessions; nothing to do when it does not run. @throws DrawbridgeError `DB_BRIDGE`. */
-export async function stopServer(server: Omit<LocalServer, "port" | "role">, timeoutSeconds = 60): Promise<void> {
+/**
+ * Stops the server, ending its sessions; nothing to do when it does not run. `fast` on a primary waits until its last WAL is
+ * archived, so the courier has to live; `immediate` is for data that is thrown away.
+ * @throws DrawbridgeError `DB_BRIDGE` when it does not stop.
+ */
+export async function stopServer(
+  server: Omit<LocalServer, "port" | "role">,
+  mode: "fast" | "immediate",
+  timeoutSeconds = 60,
+): Promise<void> {
   if ((await serverPid(server.paths)) === undefined) return;
-  const args = ["stop", "-D", server.paths.dataDir, "-m", "fast", "-w", "-s", "-t", String(timeoutSeconds)];
+  const args = ["stop", "-D", server.paths.dataDir, "-m", mode, "-w", "-s", "-t", String(timeoutSeconds)];
   await runProgram(server, "pg_ctl", args);
 }
 

@@ -132,7 +132,7 @@ async function follow(context: AgentContext, goal: AgentGoal, session: Session):
       "replay is paused by raised limits of the source: starting PostgreSQL again with higher ones",
     );
     await session.close();
-    await stopServer(serverOf(context));
+    await stopServer(serverOf(context), "fast");
     await ensureServer(context, goal);
     return report(context, goal, "starting", { consistent: false, replayPaused: true, replayLsn: position.lsn });
   }
@@ -171,7 +171,7 @@ async function wipe(context: AgentContext, running: Running, goal: AgentGoal): P
   const { paths, user, deps, record } = context;
   if (record && record.phase !== "wiped") {
     await closeRunning(running);
-    await stopServer({ paths, bindir: deps.bindir, user });
+    await stopServer({ paths, bindir: deps.bindir, user }, "immediate");
     const { migrationId, port } = record;
     await remember(context, { migrationId, port, epoch: goal.epoch.toString(), phase: "restoring" });
     await removeData(paths);

@@ -28,7 +28,7 @@ export async function restoreBridge(context: AgentContext, goal: AgentGoal, hook
   const { archive } = deps;
   const port = context.record?.port ?? deps.port ?? (await freePort(deps.listenHost ?? deps.host));
   const common = { migrationId: goal.migrationId, epoch: goal.epoch.toString(), port };
-  await stopServer({ paths, bindir: deps.bindir, user });
+  await stopServer({ paths, bindir: deps.bindir, user }, "immediate");
   await remember(context, { ...common, phase: "restoring" });
   await removeData(paths);
   context.lastSegment = undefined;

@@ -60,7 +60,7 @@ export async function serveRestores(options: ServeRestoresOptions): Promise<void
   const answer = async (name: string): Promise<void> => {
     // first, so that a request that comes while this one is answered is seen as another
     await rm(under("want", name), { force: true });
-    if ((await bring(name)) === "missing") await leaveMark(under("missing", name), spool);
+    if ((await bring(name)) === "missing") await leaveMark(under("missing", name));
   };
   const ahead = async (name: string): Promise<void> => {
     options.onTaken?.(name);
@@ -134,7 +134,7 @@ export async function serveArchiving(options: ServeArchivingOptions): Promise<vo
     try {
       await options.put(name, path);
       await rm(path, { force: true });
-      await leaveMark(join(spool.dir, "done", name), spool);
+      await leaveMark(join(spool.dir, "done", name));
       options.onStored?.(name);
     } catch (fault) {
       if (signal.aborted) return;
@@ -175,9 +175,9 @@ async function lookWhenChanged(
   }
 }
 
-async function leaveMark(path: string, spool: Spool): Promise<void> {
+/** An empty file of ours: the server's user owns the directory, which is all that it needs to take it away. */
+async function leaveMark(path: string): Promise<void> {
   await writeFile(path, "");
-  if (spool.owner) await chown(path, spool.owner.uid, spool.owner.gid);
 }
 
 async function emptyDirs(spool: Spool, names: ReadonlyArray<(typeof subdirs)[number]>): Promise<void> {

@@ -71,7 +71,7 @@ export async function makeBridge(archive: AgentDeps["archive"]): Promise<TestBri
       ),
     [Symbol.asyncDispose]: async () => {
       await stopAgent();
-      await stopServer({ paths, bindir, user: await findServerUser() });
+      await stopServer({ paths, bindir, user: await findServerUser() }, "immediate");
       await rm(home, { recursive: true, force: true });
       await rm(paths.socketDir, { recursive: true, force: true });
     },

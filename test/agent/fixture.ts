@@ -16,7 +16,13 @@ export interface Expected {
 /** Reads `expected.json` of one fixture. */
 export async function readExpected(name: string): Promise<Expected> {
   const text = await readFile(join(fixturesDir, name, "expected.json"), "utf8");
-  return JSON.parse(text) as Expected;
+  const parsed: unknown = JSON.parse(text);
+  if (!isExpected(parsed)) throw new Error(`${name}/expected.json is not what it should be`);
+  return parsed;
+}
+
+function isExpected(value: unknown): value is Expected {
+  return typeof value === "object" && value !== null && "tables" in value && "last_lsn" in value;
 }
 
 /** Rows and hash of each table that the fixture names, in the form of `expected.json`. */
