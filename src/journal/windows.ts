@@ -101,20 +101,20 @@ export async function windowRuns(db: Queryable, migrationId: string): Promise<Wi
   return rows.map(fromRow);
 }
 
-/** Opens a window that was asking; its deadline counts from the journal's now. @returns the deadline. */
+/** Opens a window that was asking; its deadline, if it has one, counts from the journal's now. @returns false when it was not asking. */
 export async function openWindowRow(
   tx: Queryable,
   id: number,
-  deadlineMs: number,
+  deadlineMs: number | undefined,
   facts: JsonObject,
-): Promise<Date | undefined> {
-  const [row] = await tx.query<{ deadline_at: Date }>(
+): Promise<boolean> {
+  const rows = await tx.query(
     `update journal.window_run set state = 'open', opened_at = clock_timestamp(), facts = facts || $3,
        deadline_at = clock_timestamp() + $2::double precision * interval '1 millisecond'
-     where id = $1 and state = 'asking' returning deadline_at`,
+     where id = $1 and state = 'asking' returning id`,
     [id, deadlineMs, encodeJson(facts)],
   );
-  return row?.deadline_at;
+  return rows.length > 0;
 }
 
 /**
@@ -128,12 +128,25 @@ export async function passNoReturn(db: Queryable, id: number, epoch: bigint): Pr
            where id = (select migration_id from journal.window_run where id = $1) and epoch = $2 and intent = 'run'
            for no key update) m
      where w.id = $1 and w.migration_id = m.id and w.state = 'open'
-       and (w.no_return_at is not null or (w.deadline_at > clock_timestamp() and not w.facts ? 'puttingBack'
+       and (w.no_return_at is not null or ((w.deadline_at is null or w.deadline_at > clock_timestamp()) and not w.facts ? 'puttingBack'
          and not exists (${stoppers("w")})))
      returning w.no_return_at`,
     [id, epoch],
   );
   return row?.no_return_at;
+}
+
+/**
+ * Writes that the window is being put back, before the first undo: whoever takes over goes on undoing, and the point of
+ * no return can no longer be passed. @returns false when it was passed already.
+ */
+export async function beginPutBack(tx: Queryable, id: number, reason: JsonObject): Promise<boolean> {
+  const rows = await tx.query(
+    `update journal.window_run set facts = jsonb_build_object('puttingBack', $2::jsonb) || facts
+     where id = $1 and state = 'open' and no_return_at is null returning id`,
+    [id, encodeJson(reason)],
+  );
+  return rows.length > 0;
 }
 
 /** Ends a window. */

@@ -6,6 +6,8 @@ import type { World } from "./world.ts";
 export interface Held extends AsyncDisposable {
   /** Aborts the moment the resource is gone (its session broke). */
   readonly lost: AbortSignal;
+  /** Looks again, with whoever it is about, that the resource does what it is held for. */
+  prove?(): Promise<void>;
 }
 
 /** The window that a step runs in. */
@@ -51,6 +53,11 @@ export interface Step<W = World> {
   readonly gate?: Gate;
   /** Its success counts only while this process owns what it holds. */
   readonly held?: true;
+  /**
+   * Cannot be done twice in one window: when a held step before it has lost what it held, the window is put back instead of
+   * going through it again (a promoted bridge cannot follow a second fence).
+   */
+  readonly once?: true;
   /** The window can no longer be put back once this step has succeeded. */
   readonly noReturn?: true;
   /** Longest time that one attempt may take, in milliseconds. */

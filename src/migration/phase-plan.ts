@@ -1,0 +1,13 @@
+import type { Phase } from "../journal/phase.ts";
+import type { Step } from "./step.ts";
+
+/** The steps of one phase, in order. */
+export interface PhasePlan<W> {
+  readonly phase: Phase;
+  readonly steps: readonly Step<W>[];
+  /**
+   * Which earlier phases have to run anew after the phase's window was put back. `attempted`: every step that was
+   * started in this try, undone or not.
+   */
+  restartsWhenPutBack?(attempted: readonly string[]): readonly Phase[];
+}
