@@ -81,7 +81,7 @@ export function reportOf(rows: JournalRows, ledger?: LedgerFacts): FinalReport {
     steps: reportedSteps(rows),
     approvals: reportedApprovals(rows),
     findings: listOf(lastOutput(rows, "preflight", "run-checks"), "findings").map((finding) => ({
-      check: textOf(finding, "check") ?? String(finding["check"] ?? "?"),
+      check: textOf(finding, "check") ?? String(numberOf(finding, "check") ?? "?"),
       severity: textOf(finding, "severity") ?? "note",
       fix: textOf(finding, "fix") ?? "",
     })),

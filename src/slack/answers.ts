@@ -78,7 +78,15 @@ async function readOnlyAnswer(journal: Journal, settings: BotSettings, slackUser
       const events = await readEvents(journal.db, settings.migration);
       return events.length === 0 ? noMigration : codeBlock(formatTimeline(events.slice(-25)));
     }
-    default:
+    case "plan":
+    case "check":
+    case "start":
+    case "window":
+    case "go":
+    case "hold":
+    case "resume":
+    case "retry":
+    case "abort":
       return `${glyph.running} \`/migrate ${verb}\` is taken: ${willHappen[verb] ?? "the answer comes here"}.`;
   }
 }

@@ -1,4 +1,3 @@
-import type { AddressInfo } from "node:net";
 import { App } from "@slack/bolt";
 import { type Clock, waitFor } from "../clock.ts";
 import { DrawbridgeError } from "../errors.ts";
@@ -71,7 +70,8 @@ export async function startBot(options: BotOptions): Promise<Bot> {
   addListeners(app, { journal, settings, bell: options.doorbell, approvals: loops.approvals, log });
   const unlisten = await journal.listen(({ table }) => loops.changed(table));
   const server = await receiver.start({ port: options.port, host: options.host ?? "127.0.0.1" });
-  const { port } = server.address() as AddressInfo;
+  const address = server.address();
+  const port = typeof address === "object" ? (address?.port ?? 0) : 0;
   log.info({ port, botUser: self.botUserId }, "the bot listens");
   let stopped: Promise<void> | undefined;
   const stop = (): Promise<void> =>

@@ -1,4 +1,4 @@
-import { type LogLevel, WebClient } from "@slack/web-api";
+import { LogLevel, WebClient } from "@slack/web-api";
 import type { Log } from "../log.ts";
 import type { Secret } from "../redact.ts";
 import type { BotSettings } from "./settings.ts";
@@ -46,8 +46,7 @@ export function quietLogger(log: Log): {
     warn: (...parts) => log.warn({}, say(parts)),
     error: (...parts) => log.error({}, say(parts)),
     setLevel: () => undefined,
-    // an enum of the library: its value is this text
-    getLevel: () => "warn" as LogLevel,
+    getLevel: () => LogLevel.WARN,
     setName: () => undefined,
   };
 }
@@ -60,15 +59,19 @@ export type SlackFault =
 
 /** Reads an error of the Web API client. */
 export function slackFault(thrown: unknown): SlackFault {
-  const error = thrown as { code?: unknown; data?: { error?: unknown }; retryAfter?: unknown; message?: unknown };
-  if (error.code === "slack_webapi_rate_limited_error") {
-    return { kind: "limited", afterMs: Math.max(1, Number(error.retryAfter) || 1) * 1000 };
+  const code = member(thrown, "code");
+  if (code === "slack_webapi_rate_limited_error") {
+    return { kind: "limited", afterMs: Math.max(1, Number(member(thrown, "retryAfter")) || 1) * 1000 };
   }
-  const said = error.code === "slack_webapi_platform_error" ? error.data?.error : undefined;
+  const said = code === "slack_webapi_platform_error" ? member(member(thrown, "data"), "error") : undefined;
   if (typeof said === "string" && !passing.has(said)) {
     return said === "ratelimited" ? { kind: "limited", afterMs: 1_000 } : { kind: "refused", error: said };
   }
-  return { kind: "ambiguous", message: typeof error.message === "string" ? error.message : String(thrown) };
+  return { kind: "ambiguous", message: thrown instanceof Error ? thrown.message : String(thrown) };
+}
+
+function member(value: unknown, key: string): unknown {
+  return typeof value === "object" && value !== null ? Reflect.get(value, key) : undefined;
 }
 
 /** Slack's own troubles, said as platform errors. */

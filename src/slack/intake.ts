@@ -94,7 +94,8 @@ function keyOf(kind: InboundKind, body: Body, signature: string): string {
 /** What would let its reader act as us or answer for us is not stored. */
 function withoutBearers(body: Body): JsonObject {
   const { token: _token, response_url: _url, trigger_id: _trigger, response_urls: _urls, ...rest } = body;
-  return JSON.parse(JSON.stringify(rest)) as JsonObject;
+  const stored: JsonObject = JSON.parse(JSON.stringify(rest));
+  return stored;
 }
 
 function textOf(value: unknown): string | undefined {
@@ -102,5 +103,5 @@ function textOf(value: unknown): string | undefined {
 }
 
 function recordOf(value: unknown): Body {
-  return typeof value === "object" && value !== null ? (value as Body) : {};
+  return typeof value === "object" && value !== null ? Object.fromEntries(Object.entries(value)) : {};
 }

@@ -26,7 +26,7 @@ const answerWithinMs = 450;
 
 /** Tells Bolt what to do with what came in. By then it is stored; nothing here decides anything. */
 export function addListeners(app: App, deps: ListenerDeps): void {
-  const { approvals, journal, log, settings } = deps;
+  const { journal, log, settings } = deps;
   app.command("/migrate", async ({ ack, body, context }) => {
     const taken = takenOf(context);
     if (taken === undefined) return;
@@ -36,10 +36,22 @@ export function addListeners(app: App, deps: ListenerDeps): void {
     if (taken.commandId !== undefined) await deps.bell.ring(settings.migration, "commands", "commands");
     await markHandled(journal.db, taken.dedupKey);
   });
-  const done = async (context: { readonly [key: string]: unknown }): Promise<void> => {
-    const taken = takenOf(context);
-    if (taken !== undefined) await markHandled(journal.db, taken.dedupKey);
-  };
+  const done = handled(journal);
+  addEvents(app, deps);
+  // buttons only open views or fill in what could be typed; until there are any, a click is only acknowledged
+  app.action(/.*/, async ({ ack, context }) => {
+    await ack();
+    await done(context);
+  });
+  app.error((error) => {
+    log.error({ error: error.message }, "a listener failed");
+    return Promise.resolve();
+  });
+}
+
+/** Events only say where to look again. */
+function addEvents(app: App, { approvals, journal }: ListenerDeps): void {
+  const done = handled(journal);
   for (const name of ["reaction_added", "reaction_removed"] as const) {
     app.event(name, async ({ event, context }) => {
       if (event.item.type === "message") await approvals.messageTouched(event.item.channel, event.item.ts);
@@ -71,15 +83,15 @@ export function addListeners(app: App, deps: ListenerDeps): void {
       await done(context);
     });
   }
-  // buttons only open views or fill in what could be typed; until there are any, a click is only acknowledged
-  app.action(/.*/, async ({ ack, context }) => {
-    await ack();
-    await done(context);
-  });
-  app.error((error) => {
-    log.error({ error: error.message }, "a listener failed");
-    return Promise.resolve();
-  });
+}
+
+type Context = { readonly [key: string]: unknown };
+
+function handled(journal: Journal): (context: Context) => Promise<void> {
+  return async (context) => {
+    const taken = takenOf(context);
+    if (taken !== undefined) await markHandled(journal.db, taken.dedupKey);
+  };
 }
 
 /** The answer, or `late` when it is not there in time. */

@@ -4,7 +4,7 @@ import type { Log } from "../log.ts";
 /** Work that is done again and again, and at once when something happened. */
 export interface Loop {
   /** Something may have changed: look now. */
-  wake(): void;
+  readonly wake: () => void;
   /** Ends after the present round. */
   stop(): Promise<void>;
 }

@@ -1,4 +1,4 @@
-import type { Verb } from "./parse.ts";
+import { type Verb, verbs } from "./parse.ts";
 import { type BotSettings, type Role, rolesOf } from "./settings.ts";
 
 /** Who may type what. Stopping is for drivers and approvers; reading is for everyone in the channel. */
@@ -30,7 +30,7 @@ export function may(settings: BotSettings, slackUser: string, verb: Verb): boole
 
 /** Everything that an account may use, in the order of the help text. */
 export function verbsFor(settings: BotSettings, slackUser: string): Verb[] {
-  return (Object.keys(allowed) as Verb[]).filter((verb) => may(settings, slackUser, verb));
+  return verbs.filter((verb) => may(settings, slackUser, verb));
 }
 
 /** Names of those who may use a verb, to tell somebody who may not. */

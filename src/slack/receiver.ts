@@ -29,7 +29,14 @@ export function openReceiver(deps: ReceiverDeps): HTTPReceiver {
 /** What the storing hands to the listeners. */
 export function takenOf(context: { readonly [key: string]: unknown }): Taken | undefined {
   const taken = context["taken"];
-  return typeof taken === "object" && taken !== null ? (taken as Taken) : undefined;
+  return isTaken(taken) ? taken : undefined;
+}
+
+/** Only what was stored here counts, whatever else the context may carry. */
+const stored = new WeakSet<object>();
+
+function isTaken(value: unknown): value is Taken {
+  return typeof value === "object" && value !== null && stored.has(value);
 }
 
 class StoringReceiver extends HTTPReceiver {
@@ -49,7 +56,6 @@ class StoringReceiver extends HTTPReceiver {
       }),
       dispatchErrorHandler: ({ response }) => {
         response.writeHead(404).end();
-        return Promise.resolve();
       },
       processEventErrorHandler: ({ error, response }) => {
         const status = error instanceof Refused ? error.status : 500;
@@ -68,9 +74,10 @@ class StoringReceiver extends HTTPReceiver {
     app.processEvent = async (event: ReceiverEvent): Promise<void> => {
       const { timestamp, signature } = event.customProperties ?? {};
       checkTimestamp(timestamp, clock.now());
-      const body = event.body as Body;
+      const body: Body = event.body;
       checkOrigin(body, settings);
       const taken = await takeIn(journal, settings, body, String(signature));
+      stored.add(taken);
       if (!taken.isNew) return refuseAgain(event, taken);
       await process({ ...event, customProperties: { ...event.customProperties, taken } });
     };

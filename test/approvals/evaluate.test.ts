@@ -133,7 +133,10 @@ const anyReaction = fc.record({
 const anyPeople = fc.dictionary(
   fc.constantFrom(...everyone),
   fc.record({
-    ...Object.fromEntries(["deleted", "isBot", "isRestricted", "isUltraRestricted"].map((key) => [key, fc.boolean()])),
+    deleted: fc.boolean(),
+    isBot: fc.boolean(),
+    isRestricted: fc.boolean(),
+    isUltraRestricted: fc.boolean(),
     teamId: fc.constantFrom("T1", "T1", "T2"),
   }),
 );
@@ -146,7 +149,7 @@ describe("for all facts", () => {
         anyPeople,
         fc.nat(),
         (reactions, people, turn) => {
-          const input = { ...base, people: people as Record<string, PersonFacts> };
+          const input = { ...base, people };
           const cut = reactions.length === 0 ? 0 : turn % reactions.length;
           const moved = [...reactions.slice(cut), ...reactions.slice(0, cut)].toReversed();
           const again = [...moved, ...moved.filter((reaction) => reaction.standing)];
@@ -158,7 +161,7 @@ describe("for all facts", () => {
   it("open means two distinct listed people in good standing, none a requester, no veto", () => {
     fc.assert(
       fc.property(fc.array(anyReaction, { maxLength: 20 }), anyPeople, (reactions, facts) => {
-        const people = facts as Record<string, PersonFacts>;
+        const people: Readonly<Record<string, PersonFacts>> = facts;
         const verdict = evaluate({ ...base, reactions, people });
         if (verdict.state !== "open") return;
         expect(new Set(verdict.counted.map((vote) => vote.person)).size).toBeGreaterThanOrEqual(2);

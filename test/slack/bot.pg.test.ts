@@ -24,11 +24,11 @@ async function openedGate(world: BotWorld, expiresInMs?: number): Promise<{ id: 
     "the gate with both emoji",
     (each) => each.text.includes("Approve: switch") && seeded(each.reactions),
   );
-  await stateIs(world, id, "PENDING");
+  await expectState(world, id, "PENDING");
   return { id, ts: card.ts };
 }
 
-async function stateIs(world: BotWorld, id: string, state: string): Promise<void> {
+async function expectState(world: BotWorld, id: string, state: string): Promise<void> {
   const look = async (): Promise<boolean> => (await getApproval(world.journal.admin.db, id))?.state === state;
   await waitFor(look, { what: `${id} to be ${state}`, deadlineMs: 15_000, everyMs: 50 });
 }
@@ -44,13 +44,13 @@ describe("approvals by reactions", () => {
     await world.see("Ann on the card", (each) => each.ts === ts && each.text.includes("✅ Ann"));
     expect((await getApproval(world.journal.admin.db, id))?.state).toBe("PENDING");
     await world.react(ids.bob, ts, "white_check_mark");
-    await stateIs(world, id, "ARMED");
+    await expectState(world, id, "ARMED");
     await world.react(ids.bob, ts, "white_check_mark", false);
-    await stateIs(world, id, "PENDING");
+    await expectState(world, id, "PENDING");
     await world.react(ids.greg, ts, "white_check_mark", false);
     await world.react(ids.greg, ts, "white_check_mark");
     await world.react(ids.bob, ts, "white_check_mark");
-    await stateIs(world, id, "ARMED");
+    await expectState(world, id, "ARMED");
     expect((await world.messages()).filter((each) => each.ephemeralTo === ids.greg)).toHaveLength(1);
   });
 
@@ -64,7 +64,7 @@ describe("approvals by reactions", () => {
       (each) => each.ephemeralTo === ids.ann && each.text.includes("another emoji"),
     );
     await world.react(ids.bob, ts, "no_entry");
-    await stateIs(world, id, "DENIED");
+    await expectState(world, id, "DENIED");
     await world.react(ids.bob, ts, "no_entry", false);
     await world.react(ids.bob, ts, "white_check_mark");
     await world.react(ids.cyn, ts, "white_check_mark");
@@ -84,16 +84,16 @@ describe("approvals by reactions", () => {
       .react(ids.bob, ts, "white_check_mark::skin-tone-3")
       .catch(() => world.react(ids.bob, ts, "white_check_mark"));
     await world.restart();
-    await stateIs(world, id, "ARMED");
+    await expectState(world, id, "ARMED");
   });
 
   it("a deleted message voids, silence expires", async () => {
     await using world = await openWorld(cluster);
     const { id, ts } = await openedGate(world);
     await world.act("delete-message", { channel: main, ts });
-    await stateIs(world, id, "VOIDED");
+    await expectState(world, id, "VOIDED");
     const late = await askGate(world, Number(id.split("-").at(-1)), "promote", 2_500);
-    await stateIs(world, late, "EXPIRED");
+    await expectState(world, late, "EXPIRED");
   });
 
   it("attests what Slack says when the worker asks", async () => {

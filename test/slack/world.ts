@@ -97,13 +97,14 @@ export async function openWorld(cluster: TestCluster): Promise<BotWorld> {
   };
   const act: BotWorld["act"] = async (name, body) => {
     const response = await fetch(`${slack.control}/${name}`, { method: "POST", body: JSON.stringify(body) });
-    const answer = (await response.json()) as Record<string, unknown>;
+    const answer: Record<string, unknown> = JSON.parse(await response.text());
     if (!response.ok) throw new Error(`${name}: ${JSON.stringify(answer)}`);
     return answer;
   };
   const messages: BotWorld["messages"] = async (channel = main) => {
     const response = await fetch(`${slack.control}/messages?channel=${channel}`);
-    return ((await response.json()) as { messages: Shown[] }).messages;
+    const answer: { messages: Shown[] } = JSON.parse(await response.text());
+    return answer.messages;
   };
   const world: BotWorld = {
     slack,

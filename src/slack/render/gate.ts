@@ -106,7 +106,10 @@ function outcome(gate: ApprovalView, title: string, place: string): string {
       return `${glyph.failed} *Expired: ${title}* (${place}) · ${at} without ${counted(gate.required, "approval")} that were used · nothing happens · \`/migrate window\` asks anew`;
     case "SUPERSEDED":
       return `${glyph.failed} ~Approve: ${title}~ (${place}) · *no longer asked*${reason} · votes here count for nothing`;
-    default:
+    case "VOIDED":
+    case "OPENING":
+    case "PENDING":
+    case "ARMED":
       return `${glyph.failed} ~Approve: ${title}~ (${place}) · *void*${reason} · \`/migrate window\` asks anew`;
   }
 }

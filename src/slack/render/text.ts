@@ -12,8 +12,8 @@ export const glyph = {
   putBack: "↩",
 } as const;
 
-// zero-width and bidirectional controls can make a text read as another
-const invisible = /[\u0000-\u0008\u000B-\u001F\u007F\u200B-\u200F\u202A-\u202E\u2060-\u2069\uFEFF]/g;
+// controls (line breaks and tabs aside), zero-width and bidirectional marks can make a text read as another
+const invisible = /(?![\n\t])[\p{Cc}\p{Cf}]/gu;
 
 /** Makes text from outside harmless: no mentions, links or formatting controls, no secrets. For everything that is not ours. */
 export function esc(text: string): string {
