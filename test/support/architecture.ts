@@ -1,12 +1,15 @@
 import { posix } from "node:path";
 
-/** Rooms of src (and jobs) that a room may import besides the leaves; `type:` allows type-only imports, a path only that file. */
+/**
+ * Rooms of src (and jobs) that a room may import besides the leaves; `type:` allows type-only imports, a path only that file.
+ * ARCHITECTURE.md "Rooms" holds the same table and says where and why it differs from the design.
+ */
 const mayImport: Readonly<Record<string, readonly string[]>> = {
   cli: ["*"],
   jobs: ["migration", "journal", "queue", "report"],
-  slack: ["journal", "approvals", "report", "queue"],
+  slack: ["journal", "approvals", "report", "queue", "type:postgres"],
   report: ["journal", "type:postgres"],
-  migration: ["journal", "approvals", "postgres", "archive", "heroku", "aws"],
+  migration: ["journal", "approvals", "postgres", "archive", "heroku", "aws", "type:config"],
   journal: ["postgres", "type:approvals"],
   agent: ["archive", "postgres", "journal"],
   aws: ["archive/object-store.ts"],
