@@ -1,5 +1,5 @@
 import { DrawbridgeError } from "../../../errors.ts";
-import type { JsonObject } from "../../../journal/json.ts";
+import type { Json, JsonObject } from "../../../journal/json.ts";
 import type { Step } from "../../step.ts";
 
 /**
@@ -29,8 +29,12 @@ function blockersOf(output: JsonObject): { check: string; message: string; fix: 
   return findings
     .filter((finding: JsonObject) => finding["severity"] === "blocker")
     .map((finding: JsonObject) => ({
-      check: String(finding["check"]),
-      message: String(finding["message"]),
-      fix: String(finding["fix"]),
+      check: textOf(finding["check"]),
+      message: textOf(finding["message"]),
+      fix: textOf(finding["fix"]),
     }));
+}
+
+function textOf(value: Json): string {
+  return typeof value === "string" ? value : "";
 }

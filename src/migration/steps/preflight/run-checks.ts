@@ -1,6 +1,7 @@
 import type { JsonObject } from "../../../journal/json.ts";
 import { gatherFacts } from "../../preflight/gather.ts";
 import { judge } from "../../preflight/judge.ts";
+import { preflightWorld } from "../../preflight/preflight-world.ts";
 import type { Step } from "../../step.ts";
 
 /** Looks at source, Heroku, archive and configuration, and says what would break the migration. Reads only. */
@@ -9,7 +10,7 @@ export const runChecks: Step = {
   deadlineMs: 300_000,
   observe: async () => undefined,
   run: async (world, context) => {
-    const { findings, passed, skipped } = judge(await gatherFacts(world, context.signal));
+    const { findings, passed, skipped } = judge(await gatherFacts(preflightWorld(world), context.signal));
     const counted = (severity: string): number => findings.filter((each) => each.severity === severity).length;
     const output: JsonObject = {
       findings: findings.map((finding) => ({ ...finding })),

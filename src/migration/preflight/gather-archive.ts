@@ -1,0 +1,120 @@
+import { chooseBackup } from "../../archive/choose-backup.ts";
+import { decompress } from "../../archive/decompress.ts";
+import { listSegments, peekSegment } from "../../archive/fetch-wal.ts";
+import { type Backup, listBackups } from "../../archive/list-backups.ts";
+import { listParts } from "../../archive/list-parts.ts";
+import type { ObjectStore } from "../../archive/object-store.ts";
+import type { SegmentFacts } from "../../archive/segment-check.ts";
+import { segmentRange, usualSegmentBytes } from "../../archive/wal-names.ts";
+import { DrawbridgeError, explain } from "../../errors.ts";
+import type { ArchiveFacts } from "./facts.ts";
+
+/** What to look for in the archive. */
+export interface ArchiveQuestion {
+  /** `LATEST` or a backup's name. */
+  readonly wanted: string;
+  /** The source's, where the source could be read. */
+  readonly systemIdentifier: string | undefined;
+  readonly now: Date;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Lists base backups and WAL, chooses as the restore would, and opens the first part and the first segment, so that
+ * encryption and a stranger's archive are seen now.
+ * @throws DrawbridgeError `DB_ARCHIVE_ACCESS`, `DB_ARCHIVE_INVALID` (a sentinel that cannot be read), `DB_CONNECTION`.
+ */
+export async function archiveFacts(store: ObjectStore, question: ArchiveQuestion): Promise<ArchiveFacts> {
+  const { signal } = question;
+  const backups = await listBackups(store, { signal });
+  const names = backups.map(({ name }) => name);
+  const first = backups.map(({ startSegment }) => startSegment).toSorted()[0];
+  const segments = first === undefined ? new Set<string>() : await listSegments(store, first, signal);
+  const wal = await readWal(store, backups, signal);
+  const segmentBytes = wal?.segmentBytes ?? usualSegmentBytes;
+  const choice = choose(backups, question, segments, segmentBytes);
+  const known = { backups: names, systemIdentifier: wal && String(wal.systemIdentifier) };
+  if ("refusal" in choice) {
+    return { ...known, chosen: undefined, refusal: choice.refusal, missingSegments: [], newestSegment: undefined };
+  }
+  const { backup } = choice;
+  const newest = newestOf(segments, backup.startSegment);
+  const needed = segmentRange(backup.startSegment, newest ?? backup.stopSegment, segmentBytes);
+  return {
+    ...known,
+    chosen: {
+      name: backup.name,
+      completedAgeMs: question.now.getTime() - backup.completedAt.getTime(),
+      startSegment: backup.startSegment,
+      timeline: backup.timeline,
+      pgVersionNum: backup.sentinel.pgVersionNum,
+      unreadable: await whyUnreadable(store, backup, signal),
+    },
+    refusal: undefined,
+    missingSegments: needed.filter((name) => !segments.has(name)).slice(0, 10),
+    newestSegment: newest,
+  };
+}
+
+function choose(
+  backups: readonly Backup[],
+  question: ArchiveQuestion,
+  segments: ReadonlySet<string>,
+  segmentBytes: number,
+): { backup: Backup } | { refusal: string } {
+  const { wanted, systemIdentifier } = question;
+  try {
+    const cluster = systemIdentifier === undefined ? undefined : BigInt(systemIdentifier);
+    return { backup: chooseBackup({ backups, wanted, segments, segmentBytes, systemIdentifier: cluster }) };
+  } catch (fault) {
+    if (fault instanceof DrawbridgeError && fault.code === "DB_ARCHIVE_INVALID") return { refusal: explain(fault) };
+    throw fault;
+  }
+}
+
+/** The header of the newest backup's first segment; `undefined` when that segment is not there (the choice then says so). */
+async function readWal(
+  store: ObjectStore,
+  backups: readonly Backup[],
+  signal: AbortSignal,
+): Promise<SegmentFacts | undefined> {
+  const newest = backups.at(-1);
+  if (newest === undefined) return undefined;
+  try {
+    return await peekSegment(store, newest.startSegment, signal);
+  } catch (fault) {
+    if (fault instanceof DrawbridgeError && fault.message.endsWith("is not in the archive")) return undefined;
+    throw fault;
+  }
+}
+
+function newestOf(segments: ReadonlySet<string>, start: string): string | undefined {
+  const timeline = start.slice(0, 8);
+  return [...segments]
+    .filter((name) => name.startsWith(timeline))
+    .toSorted()
+    .at(-1);
+}
+
+// `ustar` stands at 257 in the header of a tar archive's first entry (POSIX and GNU alike).
+const ustarAt = 257;
+
+/** Opens the first part as the restore would. Encryption, a gap in the numbers and damage all show here. */
+async function whyUnreadable(store: ObjectStore, backup: Backup, signal: AbortSignal): Promise<string | undefined> {
+  try {
+    const { partitions } = await listParts(store, backup, signal);
+    const [part] = partitions;
+    const found = part && (await store.get(part.key, { signal }));
+    if (part === undefined || found === undefined) return "its first part is not there";
+    const held: Buffer[] = [];
+    for await (const chunk of decompress(found.body, part.key, signal)) {
+      held.push(chunk);
+      if (held.reduce((sum, { length }) => sum + length, 0) >= ustarAt + 5) break;
+    }
+    const head = Buffer.concat(held).toString("latin1", ustarAt, ustarAt + 5);
+    return head === "ustar" ? undefined : `${part.key} is no tar archive; it may be encrypted`;
+  } catch (fault) {
+    if (!(fault instanceof DrawbridgeError) || fault.code !== "DB_ARCHIVE_INVALID") throw fault;
+    return explain(fault);
+  }
+}
