@@ -83,7 +83,7 @@ async function sendOne(deps: SenderDeps, pace: Pace, lastText: Map<number, strin
     const doubtful = row.messageTs === undefined && (row.attempts > 0 || row.createdAt < deps.startedAt);
     const found = doubtful ? await findSent(deps.client, target, row) : undefined;
     const sent = found ?? (await post(deps.client, target, row, rendered.message));
-    pace.went(target.channel, sent.messageTs);
+    pace.went(target.channel, sent.messageTs, row.messageTs !== undefined);
     await markSent(db, row.id, { revision: found === undefined ? row.revision : 0, ...sent });
     // adopted: what it shows may be old, so it is rendered again
     if (found === undefined) lastText.set(row.id, text);
@@ -152,7 +152,7 @@ async function sendShort(deps: SenderDeps, pace: Pace, row: OutboxRow, failure: 
   try {
     if (place === undefined) return await retryLater(db, row.id, 1_000, "no place");
     const sent = await post(deps.client, place, row, { text: short.text, blocks: [] });
-    pace.went(place.channel, sent.messageTs);
+    pace.went(place.channel, sent.messageTs, row.messageTs !== undefined);
     await markSent(db, row.id, { revision: row.revision, ...sent });
   } catch (thrown) {
     await retryLater(db, row.id, 5_000, redact(String(thrown)));

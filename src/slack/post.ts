@@ -1,6 +1,6 @@
 import type { WebClient } from "@slack/web-api";
+import type { Journal } from "../journal/open.ts";
 import { getOutbox, type OutboxRow } from "../journal/outbox.ts";
-import type { Queryable } from "../postgres/connect.ts";
 import { slackFault } from "./client.ts";
 import type { Message } from "./limits.ts";
 import type { BotSettings } from "./settings.ts";
@@ -21,7 +21,7 @@ export interface Sent {
 }
 
 /** The place for an intent; `undefined` while the card whose thread it belongs to is not posted. */
-export async function placeOf(db: Queryable, settings: BotSettings, row: OutboxRow): Promise<Place | undefined> {
+export async function placeOf(db: Journal["db"], settings: BotSettings, row: OutboxRow): Promise<Place | undefined> {
   const { channel, commsChannel } = settings.slack;
   switch (row.audience) {
     case "main":

@@ -20,7 +20,7 @@ describe("text from outside", () => {
     expect(esc("<!channel> & <https://evil|safe>")).toBe("&lt;!channel&gt; &amp; &lt;https://evil|safe&gt;");
     expect(esc("a\u202Eb\u200Bc")).toBe("abc");
     expect(esc("postgres://u:pw@h/db")).not.toContain("pw");
-    fc.assert(fc.property(fc.string({ unit: "binary" }), (text) => void expect(esc(text)).not.toMatch(/[<>]/)));
+    fc.assert(fc.property(fc.string({ unit: "binary" }), (text) => !/[<>]/.test(esc(text))));
   });
   it("is cut within Slack's limits, never inside an entity", () => {
     fc.assert(

@@ -1,6 +1,6 @@
 import { getCommand } from "../../journal/commands.ts";
+import type { Journal } from "../../journal/open.ts";
 import { type OutboxRow } from "../../journal/outbox.ts";
-import type { Queryable } from "../../postgres/connect.ts";
 import { approvalViews } from "../../report/approvals.ts";
 import { textOf } from "../../report/facts.ts";
 import { buildReport } from "../../report/final-report.ts";
@@ -26,7 +26,7 @@ export interface Rendered {
 
 /** Renders what an outbox row is about, from the journal as it is now. `undefined`: there is nothing to say any more. */
 export async function renderIntent(
-  db: Queryable,
+  db: Journal["db"],
   row: OutboxRow,
   settings: BotSettings,
 ): Promise<Rendered | undefined> {
@@ -87,7 +87,7 @@ export function approversOf(settings: BotSettings): { required: number; people: 
   return { required: settings.approvals.required, people: settings.approvals.approvers.map((each) => each.person) };
 }
 
-async function renderAnswer(db: Queryable, row: OutboxRow): Promise<Rendered | undefined> {
+async function renderAnswer(db: Journal["db"], row: OutboxRow): Promise<Rendered | undefined> {
   const command = await getCommand(db, Number(row.key));
   const answer = renderReply(command?.reply ?? row.facts);
   if (answer === undefined) return undefined;
