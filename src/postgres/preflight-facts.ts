@@ -1,5 +1,6 @@
 import { setting } from "./catalog.ts";
 import type { Database, Queryable } from "./connect.ts";
+import { type PathFacts, pathFacts } from "./path-functions.ts";
 import { type PreflightFacts, readPreflightFacts } from "./preflight.ts";
 import { inUserSchema, notOfExtension } from "./tables.ts";
 
@@ -44,6 +45,7 @@ export interface SourceFacts extends PreflightFacts {
   /** Objects that only a superuser can create, as `kind name`: they cannot be made on RDS. */
   readonly superuserObjects: readonly string[];
   readonly unprovenChecks: readonly UnprovenCheck[];
+  readonly path: PathFacts;
   readonly markerSchema: MarkerSchemaFacts | undefined;
 }
 
@@ -61,6 +63,7 @@ export async function sourceFacts(source: Database): Promise<SourceFacts> {
         generatedColumns: await generatedColumns(db),
         superuserObjects: await superuserObjects(db),
         unprovenChecks: await unprovenChecks(db),
+        path: await pathFacts(db),
         markerSchema: await markerSchema(db),
       };
     },

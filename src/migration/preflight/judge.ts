@@ -19,6 +19,7 @@ import { ownerRights } from "./checks/owner-rights.ts";
 import { partitions } from "./checks/partitions.ts";
 import { replicaIdentity } from "./checks/replica-identity.ts";
 import { rowSecurity } from "./checks/row-security.ts";
+import { searchPath } from "./checks/search-path.ts";
 import { standbyLimits } from "./checks/standby-limits.ts";
 import { superuserObjects } from "./checks/superuser-objects.ts";
 import { tableOwners } from "./checks/table-owners.ts";
@@ -46,6 +47,7 @@ export const checks: readonly Check[] = [
   extensionsCheck,
   superuserObjects,
   unprovenChecks,
+  searchPath,
   rowSecurity,
   applyTriggers,
   transactions,

@@ -90,6 +90,7 @@ const source: SourceFacts = {
   generatedColumns: [],
   superuserObjects: [],
   unprovenChecks: [],
+  path: { functions: [], callable: [], readable: [] },
   markerSchema: undefined,
 };
 

@@ -5,7 +5,7 @@ import { healthy, table, withHeroku, withSource } from "./healthy.ts";
 import { ofArchive, ofHeroku } from "./outside-cases.ts";
 import { ofSchema } from "./schema-cases.ts";
 import { ofServer } from "./server-cases.ts";
-import { extension, plan } from "./worlds.ts";
+import { calling, extension, plan } from "./worlds.ts";
 
 const cases = [...ofServer, ...ofSchema, ...ofArchive, ...ofHeroku];
 
@@ -67,6 +67,17 @@ describe("preflight", () => {
   it("has no objection to json beside a primary key", () => {
     const world = withSource({ tables: [table({ columnsWithoutEquality: ["body"] })] });
     expect(judge(world).passed).toContain("replica-identity");
+  });
+
+  it.each([
+    "select public.unaccent($1)",
+    "select lower($1) -- as unaccent(x) does",
+    "select 'unaccent(' || $1",
+    "select count(*) from public.limits",
+    "select plain($1)",
+    'select "public"."unaccent"($1)',
+  ])("has no objection to a function that names its schemas: %s", (body) => {
+    expect(judge(calling(body)).passed).toContain("search-path");
   });
 
   it("accepts every classic plan", () => {

@@ -1,6 +1,6 @@
 import { type Case, failing } from "./case.ts";
 import { healthy, keyless, table, withSource } from "./healthy.ts";
-import { extension, special } from "./worlds.ts";
+import { calling, extension, special } from "./worlds.ts";
 
 /** Schemas that cannot be migrated as they stand. */
 export const ofSchema: readonly Case[] = [
@@ -98,6 +98,16 @@ export const ofSchema: readonly Case[] = [
     withSource({ unprovenChecks: [{ on: "domain", owner: "public.positive", name: "above_zero" }] }),
     ["unproven-checks", "warning", /public\.positive\.above_zero/],
   ),
+  failing(undefined, "an index over a function that counts on the search_path", calling("select unaccent($1)"), [
+    "search-path",
+    "blocker",
+    /public\.plain finds unaccent .* index by_name/,
+  ]),
+  failing(undefined, "a check that reads a table by the search_path", calling("select count(*) from limits"), [
+    "search-path",
+    "blocker",
+    /finds limits/,
+  ]),
   failing(23, "forced row security", withSource({ tables: [table({ rowSecurity: true, forcedRowSecurity: true })] }), [
     "row-security",
     "blocker",

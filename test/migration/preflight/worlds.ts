@@ -38,3 +38,9 @@ export function prepared() {
 export function old(changes: { readonly state?: string; readonly ageMs: number }) {
   return { pid: 4711, user: "app", applicationName: "nightly report", state: "active", ...changes };
 }
+
+/** A source with an index over the function `plain` of this body. */
+export function calling(body: string): PreflightFacts {
+  const functions = [{ name: "public.plain", body, usedBy: ["index by_name"] }];
+  return withSource({ path: { functions, callable: ["unaccent", "plain"], readable: ["limits"] } });
+}

@@ -12,14 +12,20 @@ export const judgeFindings: Step = {
   observe: async () => undefined,
   run: async (_world, context) => {
     const output = await context.output("run-checks");
-    const blockers = blockersOf(output);
-    if (blockers.length === 0) return { blockers: 0, warnings: output["warnings"] };
-    const lines = blockers.map(({ check, message, fix }) => `${check}: ${message} Fix: ${fix}`);
-    const head = `${blockers.length === 1 ? "1 blocker" : `${blockers.length} blockers`}. `;
-    throw new DrawbridgeError("DB_PREFLIGHT_BLOCKED", head + lines.join("\n"));
+    demandNoBlockers(output);
+    return { blockers: 0, warnings: output["warnings"] };
   },
   undo: async () => undefined,
 };
+
+/** @throws DrawbridgeError `DB_PREFLIGHT_BLOCKED` that names every blocker in the output of `run-checks` with its fix. */
+export function demandNoBlockers(output: JsonObject): void {
+  const blockers = blockersOf(output);
+  if (blockers.length === 0) return;
+  const lines = blockers.map(({ check, message, fix }) => `${check}: ${message} Fix: ${fix}`);
+  const head = blockers.length === 1 ? "1 blocker" : `${blockers.length} blockers`;
+  throw new DrawbridgeError("DB_PREFLIGHT_BLOCKED", `${head}.\n${lines.join("\n")}`);
+}
 
 function blockersOf(output: JsonObject): { check: string; message: string; fix: string }[] {
   const findings = output["findings"];
