@@ -1,7 +1,6 @@
 import type { Phase } from "../src/journal/phase.ts";
 import type { Advanced } from "../src/migration/journal-outcome.ts";
-import type { PhasePlan } from "../src/migration/phase-plan.ts";
-import { phasesToRepeat, plan } from "../src/migration/plan.ts";
+import { phasePlan } from "../src/migration/plan.ts";
 import { advance } from "../src/migration/run-phase.ts";
 import type { World } from "../src/migration/world.ts";
 
@@ -14,11 +13,6 @@ export interface JobContext {
 
 /** A phase's processor. A job says only that there may be something to do; `advance` looks what. */
 export type Processor = (context: JobContext, migrationId: string) => Promise<Advanced>;
-
-/** The plan as the runner takes it. */
-export function phasePlan(phase: Phase): PhasePlan<World> {
-  return { phase, steps: plan[phase], restartsWhenPutBack: (attempted) => phasesToRepeat(phase, attempted) };
-}
 
 /** The processor that every phase has. */
 export function processorOf(phase: Phase): Processor {

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import { processPhase } from "../../jobs/process-phase.ts";
+import { systemClock } from "../clock.ts";
 import { loadConfig } from "../config/load.ts";
 import { readSecrets } from "../config/secrets.ts";
 import { openJournal } from "../journal/open.ts";
@@ -40,10 +41,10 @@ export async function runWorker(options: { readonly config: string }): Promise<v
     log,
     handle: () => answerCommands(world, ring),
   });
-  const sweep = await startSweep({ world, doorbell, signal: stop, answer: () => answerCommands(world, ring) });
+  const sweep = startSweep({ journal, bell: doorbell, clock: systemClock, log });
   const sampler = startSampler(world, stop);
   log.info({ worker: name, migration: world.migrationId }, "worker is up");
   await new Promise((resolve) => stop.addEventListener("abort", resolve, { once: true }));
   log.info({ worker: name }, "worker stops");
-  await Promise.all([phases.close(10_000), commands.close(5_000), sweep, sampler]);
+  await Promise.all([phases.close(10_000), commands.close(5_000), sweep.close(), sampler]);
 }

@@ -39,12 +39,7 @@ export interface DatabaseSources {
 /** The databases of one migration: hosts from what Heroku, agent and RDS said, passwords derived or read. */
 export function databasesOf(from: DatabaseSources): Databases {
   const { migrationId, key } = from;
-  const sourceUrl = async (): Promise<Secret> => {
-    const vars = await from.heroku.addonConfig(from.addon);
-    const url = [...vars].find(([name]) => /(^|_)URL$/.test(name))?.[1];
-    if (!url) throw new DrawbridgeError("DB_HEROKU", `add-on ${from.addon} has no URL among its config vars`);
-    return url;
-  };
+  const sourceUrl = (): Promise<Secret> => readSourceUrl(from.heroku, from.addon);
   const bridgePlace = async (): Promise<string> => {
     const { host, port } = (await readAgentState(from.journal, migrationId))?.facts ?? {};
     if (host === undefined || port === undefined) {
@@ -79,6 +74,14 @@ export function databasesOf(from: DatabaseSources): Databases {
     targetUrl,
     applicationUrl: (primary) => (primary === "bridge" ? bridgeUrl("owner") : targetUrl("owner")),
   };
+}
+
+/** The owner's URL as the add-on itself has it, whatever its attachments are called. @throws DrawbridgeError `DB_HEROKU`. */
+export async function readSourceUrl(heroku: Pick<Heroku, "addonConfig">, addon: string): Promise<Secret> {
+  const vars = await heroku.addonConfig(addon);
+  const url = [...vars].find(([name]) => /(^|_)URL$/.test(name))?.[1];
+  if (!url) throw new DrawbridgeError("DB_HEROKU", `add-on ${addon} has no URL among its config vars`);
+  return url;
 }
 
 interface Login {

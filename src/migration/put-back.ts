@@ -1,4 +1,4 @@
-import { asDrawbridgeError, type DrawbridgeError } from "../errors.ts";
+import { type Code, codes, DrawbridgeError } from "../errors.ts";
 import { supersedeApprovals } from "../journal/approvals-rows.ts";
 import { appendEvent } from "../journal/events.ts";
 import { fenced } from "../journal/fenced.ts";
@@ -112,7 +112,9 @@ async function tryAgain<W extends RunnerWorld>(
 export function puttingBackFor<W extends RunnerWorld>(run: Run<W>): DrawbridgeError | undefined {
   const reason = run.window?.facts["puttingBack"];
   if (typeof reason !== "object" || !("code" in reason)) return undefined;
-  return asDrawbridgeError(new Error(`${String(reason["code"])}: ${String(reason["message"])}`));
+  const { code, message } = reason;
+  const known = Object.keys(codes).find((name): name is Code => name === code) ?? "DB_UNEXPECTED";
+  return new DrawbridgeError(known, typeof message === "string" ? message : "the window is being put back");
 }
 
 async function tell<W extends RunnerWorld>(tx: Queryable, run: Run<W>, kind: string, facts: JsonObject): Promise<void> {

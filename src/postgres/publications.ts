@@ -98,3 +98,13 @@ export async function isLogical(db: Queryable): Promise<boolean> {
   const [row] = await db.query<{ level: string }>(`select current_setting(${quoteLiteral("wal_level")}) as level`);
   return row?.level === "logical";
 }
+
+/**
+ * Lets a replication role log in here, read what is published, and pass row security, under which a copy would silently
+ * miss rows. Needs a superuser. `pg_read_all_data` exists from 14 on.
+ */
+export async function grantPublisher(db: Queryable, role: string, database: string): Promise<void> {
+  await db.query(`grant connect on database ${quoteIdent(database)} to ${quoteIdent(role)}`);
+  await db.query(`grant pg_read_all_data to ${quoteIdent(role)}`);
+  await db.query(`alter role ${quoteIdent(role)} bypassrls`);
+}

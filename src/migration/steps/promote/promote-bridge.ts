@@ -12,7 +12,6 @@ export const promoteBridge: Step = {
   name: "promote-bridge",
   gate: "promote",
   once: true,
-  once: true,
   deadlineMs: 120_000,
   validate: async (_world, context) => demandFence(context),
   observe: async () => undefined,

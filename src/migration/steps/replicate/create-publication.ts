@@ -1,7 +1,8 @@
 import { markerTable } from "../../../postgres/marker.ts";
-import { dropPublication, ensurePublication } from "../../../postgres/publications.ts";
+import { dropPublication, ensurePublication, grantPublisher } from "../../../postgres/publications.ts";
 import { tablesWithRows, userTables } from "../../../postgres/tables.ts";
-import { openControl } from "../../databases.ts";
+import { parseDatabaseUrl } from "../../../postgres/url.ts";
+import { openControl, replicationRole } from "../../databases.ts";
 import { replicationNames } from "../../names.ts";
 import type { Step } from "../../step.ts";
 
@@ -12,9 +13,11 @@ export const createForwardPublication: Step = {
   observe: async () => undefined,
   run: async (world, context) => {
     const name = replicationNames(world.migrationId).forwardPublication;
-    await using bridge = openControl(await world.databases.bridgeUrl("admin"), "replicate");
+    const url = await world.databases.bridgeUrl("admin");
+    await using bridge = openControl(url, "replicate");
     const tables = [...tablesWithRows(await userTables(bridge)), markerTable];
     await context.assertLease();
+    await grantPublisher(bridge, replicationRole, parseDatabaseUrl(url).database);
     await ensurePublication(bridge, name, tables);
     return { publication: name, tables: tables.length };
   },
