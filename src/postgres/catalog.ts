@@ -60,7 +60,9 @@ export async function databaseIdentity(db: Queryable): Promise<DatabaseIdentity>
     super: boolean;
   }>(`
     select (select system_identifier::text from pg_control_system()) as id,
-      (select timeline_id from pg_control_checkpoint()) as timeline,
+      -- the control file learns of a promotion's timeline only at the checkpoint after it
+      case when pg_is_in_recovery() then (select timeline_id from pg_control_checkpoint())
+           else ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int end as timeline,
       current_setting('server_version_num')::int as num, current_setting('server_version') as full,
       pg_is_in_recovery() as recovery, current_database() as database, current_user as who,
       (select rolsuper from pg_roles where rolname = current_user) as super`);
