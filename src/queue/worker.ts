@@ -35,6 +35,10 @@ export async function openWorker(options: WorkerOptions): Promise<QueueWorker> {
     connection,
     prefix,
     concurrency: options.concurrency,
+    // The job of a killed worker blocks rings of its own id until its lock has run out: seconds, not BullMQ's half minute,
+    // because a window may be open. A busy process that loses its lock only causes a second look, which finds the lease taken.
+    lockDuration: 3_000,
+    stalledInterval: 1_000,
     // a stalled job is simply run again: whoever has the lease goes on
     maxStalledCount: 1_000,
     removeOnComplete: { count: 0 },
