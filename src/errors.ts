@@ -1,3 +1,4 @@
+import { inspect } from "node:util";
 import { redact } from "./redact.ts";
 
 /**
@@ -128,7 +129,8 @@ export const codes = {
   },
   DB_JOURNAL_CONFLICT: {
     outcome: "terminal",
-    meaning: "The journal holds something that cannot be: another step's name, a second lease, an unknown schema version.",
+    meaning:
+      "The journal holds something that cannot be: another step's name, a second lease, an unknown schema version.",
     remedy: "Run one version of Drawbridge at a time; `drawbridge journal init` brings the schema up to date.",
   },
 } as const satisfies Record<string, CodeFacts>;
@@ -176,8 +178,8 @@ export function asDrawbridgeError(thrown: unknown): DrawbridgeError {
 /** The error and its causes as one redacted text, innermost last, for the thread and the log. */
 export function explain(thrown: unknown): string {
   const lines: string[] = [];
-  for (let at: unknown = thrown; at !== undefined && at !== null && lines.length < 6; ) {
-    lines.push(at instanceof Error ? at.message : String(at));
+  for (let at: unknown = thrown; at !== undefined && at !== null && lines.length < 6;) {
+    lines.push(at instanceof Error ? at.message : typeof at === "string" ? at : inspect(at));
     at = at instanceof Error ? at.cause : undefined;
   }
   return redact([...new Set(lines)].join("\n  because: "));

@@ -1,4 +1,5 @@
 import { networkInterfaces } from "node:os";
+import { text } from "node:stream/consumers";
 import { z } from "zod";
 import { runAgent } from "../agent/agent.ts";
 import { openS3Store } from "../aws/s3-store.ts";
@@ -76,14 +77,21 @@ export async function runAgentCommand(options: AgentOptions): Promise<void> {
 }
 
 async function readBootstrap(pointer: Pointer, log: Log): Promise<Bootstrap> {
-  const store = openS3Store({ bucket: pointer.bucket, prefix: "", region: pointer.region, endpoint: pointer.s3Endpoint, log });
+  const store = openS3Store({
+    bucket: pointer.bucket,
+    prefix: "",
+    region: pointer.region,
+    endpoint: pointer.s3Endpoint,
+    log,
+  });
   const object = await store.get(pointer.key);
   if (object === undefined) {
-    throw new DrawbridgeError("DB_CONFIG", `s3://${pointer.bucket}/${pointer.key} is not there: the migration is over, or not this far`);
+    throw new DrawbridgeError(
+      "DB_CONFIG",
+      `s3://${pointer.bucket}/${pointer.key} is not there: the migration is over, or not this far`,
+    );
   }
-  const chunks: Buffer[] = [];
-  for await (const chunk of object.body) chunks.push(chunk as Buffer);
-  const content: unknown = JSON.parse(Buffer.concat(chunks).toString("utf8"));
+  const content: unknown = JSON.parse(await text(object.body));
   return bootstrapSchema.parse(content);
 }
 
@@ -108,7 +116,13 @@ async function reach(
     journal: await tries("journal", () => journal.query("select 1")),
     redis: await tries("redis", async () => {
       // The goal's changes come through the journal's notifications; the bell only shortens the wait.
-      worker = await openWorker({ redisUrl: boot.redisUrl, queue: "agent", concurrency: 1, log, handle: async () => undefined });
+      worker = await openWorker({
+        redisUrl: boot.redisUrl,
+        queue: "agent",
+        concurrency: 1,
+        log,
+        handle: async () => undefined,
+      });
     }),
     archive: await tries("archive", async () => {
       for await (const object of archive.list("basebackups_005/")) return object;

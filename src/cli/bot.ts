@@ -1,6 +1,6 @@
+import { systemClock } from "../clock.ts";
 import { loadConfig } from "../config/load.ts";
 import { readSecrets } from "../config/secrets.ts";
-import { systemClock } from "../clock.ts";
 import { DrawbridgeError } from "../errors.ts";
 import { openJournal } from "../journal/open.ts";
 import { openLog } from "../log.ts";
@@ -9,7 +9,11 @@ import { startBot } from "../slack/bot.ts";
 import { environment, stopSignal } from "./environment.ts";
 
 /** `drawbridge bot`: receives Slack's requests and sends what the journal wants to exist, until told to stop. */
-export async function runBot(options: { readonly config: string; readonly port: string; readonly host: string }): Promise<void> {
+export async function runBot(options: {
+  readonly config: string;
+  readonly port: string;
+  readonly host: string;
+}): Promise<void> {
   const config = loadConfig(options.config);
   const secrets = readSecrets("bot", environment());
   const port = Number(options.port);

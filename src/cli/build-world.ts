@@ -13,7 +13,7 @@ import type { Journal } from "../journal/open.ts";
 import type { Log } from "../log.ts";
 import { databasesOf } from "../migration/databases.ts";
 import type { World } from "../migration/world.ts";
-import { Secret } from "../redact.ts";
+import { type Secret } from "../redact.ts";
 import { parsePrefix } from "./archive-prefix.ts";
 import { faultPoints } from "./fault-points.ts";
 
@@ -79,7 +79,10 @@ export async function openArchive(config: Config, heroku: Heroku, log: Log) {
     const need = (name: string): Secret => {
       const value = vars.get(name);
       if (value) return value;
-      throw new DrawbridgeError("DB_ARCHIVE_ACCESS", `${config.heroku.app} has no config var ${name} with the archive's keys`);
+      throw new DrawbridgeError(
+        "DB_ARCHIVE_ACCESS",
+        `${config.heroku.app} has no config var ${name} with the archive's keys`,
+      );
     };
     return {
       accessKeyId: need(archive.accessKeyIdVar).reveal(),

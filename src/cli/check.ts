@@ -1,9 +1,9 @@
 import { systemClock } from "../clock.ts";
 import { loadConfig } from "../config/load.ts";
 import { readNamedSecrets } from "../config/secrets.ts";
+import { openHeroku } from "../heroku/heroku.ts";
 import { openLog } from "../log.ts";
 import { checkWorld } from "../migration/preflight/check-world.ts";
-import { openHeroku } from "../heroku/heroku.ts";
 import { openArchive } from "./build-world.ts";
 import { findClientBindir } from "./client-bindir.ts";
 import { environment } from "./environment.ts";

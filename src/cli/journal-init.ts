@@ -1,9 +1,9 @@
+import { readNamedSecrets } from "../config/secrets.ts";
 import { DrawbridgeError } from "../errors.ts";
 import { initJournal, type JournalLogin } from "../journal/init.ts";
 import { scramVerifier } from "../postgres/scram.ts";
 import { parseDatabaseUrl } from "../postgres/url.ts";
-import { Secret } from "../redact.ts";
-import { readNamedSecrets } from "../config/secrets.ts";
+import { type Secret } from "../redact.ts";
 import { environment } from "./environment.ts";
 
 /** `drawbridge journal init`: schema, roles and grants, by an administrator of the journal's server. Safe to repeat. */

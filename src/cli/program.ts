@@ -1,6 +1,6 @@
 import { Command, CommanderError } from "commander";
-import type { ReportOptions } from "./report.ts";
 import { asDrawbridgeError, explain } from "../errors.ts";
+import type { ReportOptions } from "./report.ts";
 
 /** Exit status of a failure that has a name; 2 is wrong usage. */
 const failed = 1;
@@ -39,7 +39,9 @@ function buildProgram(): Command {
     .option(...config)
     .option("-p, --port <number>", "where Slack's requests arrive", "3000")
     .option("--host <address>", "address to listen on", "0.0.0.0")
-    .action(async (options: { config: string; port: string; host: string }) => (await import("./bot.ts")).runBot(options));
+    .action(async (options: { config: string; port: string; host: string }) =>
+      (await import("./bot.ts")).runBot(options),
+    );
   program
     .command("worker")
     .description("run the phases; start more of them to scale out")

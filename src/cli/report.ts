@@ -11,7 +11,15 @@ import { environment } from "./environment.ts";
 const ledgerSchema = z.object({
   acknowledged: z.number(),
   missing: z.number(),
-  appOutageMs: z.record(z.string(), z.array(z.number().nullable().transform((ms) => ms ?? undefined))),
+  appOutageMs: z.record(
+    z.string(),
+    z.array(
+      z
+        .number()
+        .nullable()
+        .transform((ms) => ms ?? undefined),
+    ),
+  ),
 });
 
 /** Options of `drawbridge report`. */
@@ -30,7 +38,8 @@ export async function printReport(options: ReportOptions): Promise<void> {
   await using journal = openJournal(DRAWBRIDGE_JOURNAL_URL, "report");
   const ledger = options.ledger === undefined ? undefined : readLedgerFacts(options.ledger);
   const report = await buildReport(journal.db, config.migration, ledger);
-  if (report === undefined) throw new DrawbridgeError("DB_BAD_INPUT", `the journal has no migration ${config.migration}`);
+  if (report === undefined)
+    throw new DrawbridgeError("DB_BAD_INPUT", `the journal has no migration ${config.migration}`);
   const text = formatReport(report);
   process.stdout.write(options.json === true ? `${JSON.stringify(report, undefined, 2)}\n` : `${text}\n`);
   if (options.post === true) {

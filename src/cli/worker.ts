@@ -32,7 +32,8 @@ export async function runWorker(options: { readonly config: string }): Promise<v
     queue: "phases",
     concurrency: 2,
     log,
-    handle: (payload, signal) => processPhase({ world, doorbell, worker: name }, payload, AbortSignal.any([signal, stop])),
+    handle: (payload, signal) =>
+      processPhase({ world, doorbell, worker: name }, payload, AbortSignal.any([signal, stop])),
   });
   const commands = await openWorker({
     redisUrl,

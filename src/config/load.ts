@@ -28,7 +28,10 @@ function readConfigFile(file: string): unknown {
     const message = missing ? `${file}: there is no such file` : `${file}: this is not YAML`;
     // The parser's own message quotes the line, which might hold a pasted secret; its position is enough.
     const position = /at line (\d+), column (\d+)/.exec(cause instanceof Error ? cause.message : "");
-    throw new DrawbridgeError("DB_CONFIG", position ? `${message} (line ${position[1]}, column ${position[2]})` : message);
+    throw new DrawbridgeError(
+      "DB_CONFIG",
+      position ? `${message} (line ${position[1]}, column ${position[2]})` : message,
+    );
   }
 }
 
@@ -59,7 +62,9 @@ function asMistakes(issue: z.core.$ZodIssue): Mistake[] {
 
 /** SHA-256 over the checked configuration, part of what approvers vote on. */
 export function configDigest(config: Config): string {
-  return createHash("sha256").update(JSON.stringify(sortKeys(config))).digest("hex");
+  return createHash("sha256")
+    .update(JSON.stringify(sortKeys(config)))
+    .digest("hex");
 }
 
 function sortKeys(value: unknown): unknown {

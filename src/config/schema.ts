@@ -1,8 +1,12 @@
 import { z } from "zod";
 
-const name = z.string().regex(/^[a-z0-9][a-z0-9-]{0,40}$/, "lower-case letters, digits and dashes, at most 41 characters");
+const name = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9-]{0,40}$/, "lower-case letters, digits and dashes, at most 41 characters");
 const slackId = (letters: string) =>
-  z.string().regex(new RegExp(`^[${letters}][A-Z0-9]{2,20}$`), `a Slack id that starts with ${letters.split("").join(" or ")}`);
+  z
+    .string()
+    .regex(new RegExp(`^[${letters}][A-Z0-9]{2,20}$`), `a Slack id that starts with ${letters.split("").join(" or ")}`);
 const loopbackHosts = new Set(["127.0.0.1", "localhost", "[::1]"]);
 
 /** Endpoint overrides exist for the sandbox only: anything but loopback would send tokens to a stranger. */
@@ -22,7 +26,10 @@ const heroku = z.strictObject({
 });
 
 const archive = z.strictObject({
-  prefix: z.string().regex(/^s3:\/\/[^/]+(\/.*)?$/, "s3://bucket/path").optional(),
+  prefix: z
+    .string()
+    .regex(/^s3:\/\/[^/]+(\/.*)?$/, "s3://bucket/path")
+    .optional(),
   prefixVar: configVar.default("WALE_S3_PREFIX"),
   accessKeyIdVar: configVar.default("AWS_ACCESS_KEY_ID"),
   secretAccessKeyVar: configVar.default("AWS_SECRET_ACCESS_KEY"),
@@ -104,14 +111,22 @@ export const configSchema = z.strictObject({
         for (const id of entry.slack) {
           const other = seen.get(id);
           if (other !== undefined && other !== entry.person) {
-            context.addIssue({ code: "custom", path: [list, at, "slack"], message: "one Slack account belongs to one person" });
+            context.addIssue({
+              code: "custom",
+              path: [list, at, "slack"],
+              message: "one Slack account belongs to one person",
+            });
           }
           seen.set(id, entry.person);
         }
       }
     }
     if (new Set(value.approvers.map((entry) => entry.person)).size !== value.approvers.length) {
-      context.addIssue({ code: "custom", path: ["approvers"], message: "each person is listed once, with all their accounts" });
+      context.addIssue({
+        code: "custom",
+        path: ["approvers"],
+        message: "each person is listed once, with all their accounts",
+      });
     }
   }),
   policy: policy.prefault({}),

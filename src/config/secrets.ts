@@ -40,17 +40,18 @@ export function readNamedSecrets<Name extends string>(
   env: Readonly<Record<string, string | undefined>>,
 ): Readonly<Record<Name, Secret>> {
   const mistakes: Mistake[] = [];
-  const found: Partial<Record<Name, Secret>> = {};
+  const found = new Map<Name, Secret>();
   for (const name of names) {
     const value = readOne(name, env, mistakes);
     if (value === undefined) continue;
     if (name === "DRAWBRIDGE_KEY" && value.length < 32) {
       mistakes.push({ path: name, rule: "at least 32 characters, for instance from `openssl rand -hex 32`" });
     }
-    found[name] = new Secret(value);
+    found.set(name, new Secret(value));
   }
   if (mistakes.length > 0) throw mistakesError(`the environment of ${what}`, mistakes);
-  return found as Readonly<Record<Name, Secret>>;
+  const secretOf = (name: Name): Secret => found.get(name) ?? new Secret("");
+  return recordOf(names, secretOf);
 }
 
 function readOne(
@@ -73,4 +74,12 @@ function readOne(
     mistakes.push({ path: `${name}_FILE`, rule: "the file cannot be read" });
   }
   return undefined;
+}
+
+function recordOf<Name extends string, Value>(
+  names: readonly Name[],
+  value: (name: Name) => Value,
+): Record<Name, Value> {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- fromEntries forgets which keys it was given
+  return Object.fromEntries(names.map((name) => [name, value(name)])) as Record<Name, Value>;
 }

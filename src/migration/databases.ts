@@ -49,11 +49,12 @@ export function databasesOf(from: DatabaseSources): Databases {
   };
   const targetPlace = async (): Promise<string> => {
     // Try 0: the address may come from any try of any phase.
-    const { host, port } = (await lastOutput(from.journal, { migrationId, phase: "preflight", try: 0 }, "await-target")) ?? {};
-    if (host === undefined || port === undefined) {
+    const { host, port } =
+      (await lastOutput(from.journal, { migrationId, phase: "preflight", try: 0 }, "await-target")) ?? {};
+    if (typeof host !== "string" || typeof port !== "number") {
       throw new DrawbridgeError("DB_AWS", "the target's address is not known yet");
     }
-    return `${String(host)}:${String(port)}`;
+    return `${host}:${port}`;
   };
   const bridgeUrl = async (as: "owner" | "admin" | "replication"): Promise<Secret> => {
     const owner = await sourceUrl();
@@ -100,6 +101,10 @@ function at(url: Secret, place: string, login: Login = {}): Secret {
 }
 
 /** Opens a control connection that may write even where the fence stands. */
-export function openControl(url: Secret, purpose: string, more: Partial<ConnectOptions> & { readonly max?: number } = {}): Database {
+export function openControl(
+  url: Secret,
+  purpose: string,
+  more: Partial<ConnectOptions> & { readonly max?: number } = {},
+): Database {
   return openDatabase(url, { applicationName: `drawbridge-${purpose}`, options: controlOptions, max: 2, ...more });
 }

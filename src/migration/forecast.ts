@@ -1,5 +1,5 @@
 import { lastOutput } from "../journal/attempts.ts";
-import type { Phase, WindowName } from "../journal/phase.ts";
+import { windowFacts, type WindowName } from "../journal/phase.ts";
 import { windowRuns } from "../journal/windows.ts";
 import type { World } from "./world.ts";
 
@@ -15,8 +15,8 @@ export async function forecastWindow(world: World, window: WindowName): Promise<
   const earlier = (await windowRuns(world.journal.db, world.migrationId))
     .filter(({ name, openedAt, endedAt }) => name === window && openedAt !== undefined && endedAt !== undefined)
     .map(({ openedAt, endedAt }) => (endedAt?.getTime() ?? 0) - (openedAt?.getTime() ?? 0));
-  const [step, phase] = window === "window-1" ? ["settle-lag", "promote"] : ["catch-up", "cutover"];
-  const from = { migrationId: world.migrationId, phase: phase as Phase, try: 0 };
+  const step = window === "window-1" ? "settle-lag" : "catch-up";
+  const from = { migrationId: world.migrationId, phase: windowFacts[window].phase, try: 0 };
   const slowest = Number((await lastOutput(world.journal.db, from, step))?.["slowestMs"] ?? 5000);
   return Math.round(Math.max(...earlier, slowest + herokuMs));
 }

@@ -23,7 +23,8 @@ export async function gateSubjects(world: World, window: WindowName): Promise<Ga
   const parameters = await windowParameters(world, window);
   return gates.map((gate) => {
     const step = plan[phase].find((each) => each.gate === gate)?.name;
-    if (step === undefined) throw new DrawbridgeError("DB_JOURNAL_CONFLICT", `no step of ${phase} belongs to gate ${gate}`);
+    if (step === undefined)
+      throw new DrawbridgeError("DB_JOURNAL_CONFLICT", `no step of ${phase} belongs to gate ${gate}`);
     const subject: ApprovalSubject = {
       migration: world.migrationId,
       step: `${phase}/${step}`,

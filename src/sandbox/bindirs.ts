@@ -10,13 +10,18 @@ export function findServerBindir(): string {
 
 /** Client programs: likewise. */
 export function findClientBindir(): string {
-  return find(process.env["DRAWBRIDGE_PG_CLIENT_BINDIR"] ?? process.env["DRAWBRIDGE_PG_BINDIR"], ["pg_dump", "pg_restore", "psql"]);
+  return find(process.env["DRAWBRIDGE_PG_CLIENT_BINDIR"] ?? process.env["DRAWBRIDGE_PG_BINDIR"], [
+    "pg_dump",
+    "pg_restore",
+    "psql",
+  ]);
 }
 
 function find(named: string | undefined, programs: readonly string[]): string {
   const versions = existsSync(debian) ? readdirSync(debian).sort((a, b) => Number(b) - Number(a)) : [];
   const places = named === undefined ? versions.map((version) => join(debian, version, "bin")) : [named];
   const found = places.find((place) => programs.every((program) => existsSync(join(place, program))));
-  if (found === undefined) throw new Error(`${programs.join(", ")} are not in ${places.join(" or ")}; run \`node bin/prepare.mjs\``);
+  if (found === undefined)
+    throw new Error(`${programs.join(", ")} are not in ${places.join(" or ")}; run \`node bin/prepare.mjs\``);
   return found;
 }

@@ -8,8 +8,8 @@ import { narrate } from "./run/narrator.ts";
 import { nextCommands, openingText } from "./run/opening.ts";
 import { parseOptions, type SandboxOptions } from "./run/options.ts";
 import { playMigration } from "./run/play.ts";
-import { openStage, type Stage } from "./run/stage.ts";
 import { slackPeople } from "./run/slack-people.ts";
+import { openStage, type Stage } from "./run/stage.ts";
 import { tellStory } from "./run/tell-story.ts";
 
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
@@ -34,7 +34,11 @@ export async function runSandbox(argv: readonly string[]): Promise<void> {
     }
   } catch (thrown) {
     const stopped = stop.signal.aborted;
-    print(stopped ? "\nStopped; every process that was started has ended." : `\n✕ ${thrown instanceof Error ? thrown.message : String(thrown)}`);
+    print(
+      stopped
+        ? "\nStopped; every process that was started has ended."
+        : `\n✕ ${thrown instanceof Error ? thrown.message : String(thrown)}`,
+    );
     process.exitCode = stopped ? 130 : 1;
   }
   if (logs !== "") print(`Logs: ${logs}`);

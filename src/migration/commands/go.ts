@@ -20,7 +20,9 @@ export const goCommand: CommandHandler = async (world, { command, ring }) => {
   const approvals = await approvalsOf(db, migration.id, window.id);
   const missing = approvals.filter(({ state }) => state !== "ARMED");
   if (missing.length > 0) {
-    const list = missing.map(({ gate, state, stateReason }) => `${gate} (${state.toLowerCase()}${stateReason ? `: ${stateReason}` : ""})`);
+    const list = missing.map(
+      ({ gate, state, stateReason }) => `${gate} (${state.toLowerCase()}${stateReason ? `: ${stateReason}` : ""})`,
+    );
     return refused(`Not yet: ${list.join(", ")}. Each needs two people's ✅ on its message.`);
   }
   const neededMs = 2 * window.forecastMs + 60_000;
@@ -34,5 +36,7 @@ export const goCommand: CommandHandler = async (world, { command, ring }) => {
   await addRequester(db, migration.id, command.person, "go");
   await openWindow(world, { windowId: window.id, by: command.person });
   await ring(windowFacts[window.name].phase);
-  return done(`${window.name} begins now. Its message shows each step; ⛔ by an approver puts it back until the point of no return.`);
+  return done(
+    `${window.name} begins now. Its message shows each step; ⛔ by an approver puts it back until the point of no return.`,
+  );
 };

@@ -31,7 +31,12 @@ export const retryCommand: CommandHandler = async (world, { command, ring }) => 
   await addRequester(world.journal.db, migration.id, command.person, "retry");
   await setIntent(world.journal.db, migration.id, "run", command.person);
   const released = await releasePhase(world.journal.db, migration.id);
-  await appendEvent(world.journal.db, { migrationId: migration.id, kind: "retry", actor: command.person, facts: { phase: migration.phase } });
+  await appendEvent(world.journal.db, {
+    migrationId: migration.id,
+    kind: "retry",
+    actor: command.person,
+    facts: { phase: migration.phase },
+  });
   await ring(migration.phase);
   return released
     ? done(`${migration.phase} runs again.`)
@@ -48,8 +53,15 @@ export const abortCommand: CommandHandler = async (world, { command, ring }) => 
     return refused(`${window.name} is past its point of no return: it goes forward, which is the safe way now.`);
   }
   await setIntent(db, migration.id, "abort", command.person);
-  await appendEvent(db, { migrationId: migration.id, kind: "abort", actor: command.person, facts: { window: window?.name } });
+  await appendEvent(db, {
+    migrationId: migration.id,
+    kind: "abort",
+    actor: command.person,
+    facts: { window: window?.name },
+  });
   await ring(migration.phase);
   if (window?.state === "open") return done(`${window.name} is being put back; writes return to where they were.`);
-  return done(`${migration.id} stops; what ${migration.phase} did is undone. Earlier phases leave what the card lists.`);
+  return done(
+    `${migration.id} stops; what ${migration.phase} did is undone. Earlier phases leave what the card lists.`,
+  );
 };

@@ -1,5 +1,5 @@
-import { phases, windowOf } from "../../journal/phase.ts";
 import { getPhaseRun, raiseTry } from "../../journal/phase-runs.ts";
+import { phases, windowOf } from "../../journal/phase.ts";
 import { plan } from "../plan.ts";
 import { type CommandHandler, done, refused } from "./command.ts";
 import { ensureDraft } from "./draft.ts";
@@ -11,7 +11,10 @@ export const planCommand: CommandHandler = async (world, { command, ring }) => {
   const lines = phases.map((phase, at) => {
     const gates = plan[phase].flatMap(({ gate }) => (gate === undefined ? [] : [gate]));
     const window = windowOf(phase);
-    const needs = gates.length === 0 ? "" : ` — two people approve: ${gates.join(", ")}${window === undefined ? "" : ` (${window})`}`;
+    const needs =
+      gates.length === 0
+        ? ""
+        : ` — two people approve: ${gates.join(", ")}${window === undefined ? "" : ` (${window})`}`;
     return `${at + 1}. *${phase}*: ${plan[phase].map(({ name }) => name).join(" → ")}${needs}`;
   });
   const head = `Plan for ${migration.id} (configuration ${world.configDigest.slice(0, 8)}). Preflight reads and reports; nothing is touched until \`/migrate start\`.`;
@@ -22,7 +25,9 @@ export const planCommand: CommandHandler = async (world, { command, ring }) => {
 export const checkCommand: CommandHandler = async (world, { command, ring }) => {
   const migration = await ensureDraft(world, command.person);
   if (migration.phase !== "preflight") {
-    return refused(`${migration.id} is past preflight (now: ${migration.phase}); \`/migrate status\` shows where it is.`);
+    return refused(
+      `${migration.id} is past preflight (now: ${migration.phase}); \`/migrate status\` shows where it is.`,
+    );
   }
   const run = await getPhaseRun(world.journal.db, migration.id, "preflight");
   if (run !== undefined && run.state !== "waiting" && run.state !== "running") {

@@ -15,5 +15,7 @@ export const startCommand: CommandHandler = async (world, { command, ring }) => 
     await appendEvent(tx, { migrationId: migration.id, kind: "started", actor: command.person });
   });
   await ring(migration.phase);
-  return done(`${migration.id} starts. It goes on by itself to the first window; then \`/migrate window\` asks two people.`);
+  return done(
+    `${migration.id} starts. It goes on by itself to the first window; then \`/migrate window\` asks two people.`,
+  );
 };

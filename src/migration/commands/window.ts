@@ -5,11 +5,12 @@ import type { JsonObject } from "../../journal/json.ts";
 import { addRequester, getMigration, requesters } from "../../journal/migrations.ts";
 import { intend } from "../../journal/outbox.ts";
 import { getPhaseRun } from "../../journal/phase-runs.ts";
-import { windowOf } from "../../journal/phase.ts";
+import { windowOf, type WindowName } from "../../journal/phase.ts";
 import { latestSample } from "../../journal/samples.ts";
-import { askWindow, currentWindow, endWindow } from "../../journal/windows.ts";
+import { askWindow, currentWindow, endWindow, type WindowRun } from "../../journal/windows.ts";
+import type { Queryable } from "../../postgres/connect.ts";
 import { forecastWindow } from "../forecast.ts";
-import { gateSubjects } from "../gate-subject.ts";
+import { type GateSubject, gateSubjects } from "../gate-subject.ts";
 import type { World } from "../world.ts";
 import { type CommandHandler, done, refused } from "./command.ts";
 
@@ -28,29 +29,54 @@ export const windowCommand: CommandHandler = async (world, { command }) => {
   const before = await currentWindow(db, migration.id);
   if (before?.state === "open") return refused(`${before.name} is open right now.`);
   const forecastMs = await forecastWindow(world, name);
-  const subjects = await gateSubjects(world, name);
-  const evidence = await windowEvidence(world, forecastMs);
-  const phaseTry = (await getPhaseRun(db, migration.id, migration.phase))?.try ?? 1;
-  await db.transaction(async (tx) => {
-    if (before !== undefined) {
-      await supersedeApprovals(tx, before.id, `${command.person} asked again`);
-      await endWindow(tx, before.id, "cancelled", "asked again");
-    }
-    await addRequester(tx, migration.id, command.person, "window");
-    const asked = await requesters(tx, migration.id);
-    const windowId = await askWindow(tx, { migrationId: migration.id, name, try: phaseTry, askedBy: command.person, forecastMs });
-    for (const { gate, step, parameters, digest } of subjects) {
-      const id = randomUUID();
-      const ask = { id, migrationId: migration.id, windowId, gate, step, digest, subject: parameters, evidence, requesters: asked };
-      await createApproval(tx, { ...ask, expiresInMs: world.config.approvals.expiresMinutes * 60_000 });
-      await intend(tx, { kind: "gate", migrationId: migration.id, key: id, audience: "main", priority: 1, facts: { approval: id } });
-    }
-    await appendEvent(tx, { migrationId: migration.id, kind: "window-asked", actor: command.person, facts: { window: name, windowId, forecastMs } });
-  });
+  const ask: Ask = {
+    name,
+    forecastMs,
+    by: command.person,
+    before,
+    subjects: await gateSubjects(world, name),
+    evidence: await windowEvidence(world, forecastMs),
+    phaseTry: (await getPhaseRun(db, migration.id, migration.phase))?.try ?? 1,
+  };
+  await db.transaction((tx) => askGates(tx, world, ask));
   const seconds = Math.round(forecastMs / 1000);
-  const count = subjects.length === 1 ? "One gate is" : `${subjects.length} gates are`;
-  return done(`${count} open for ${name} (about ${seconds} s without writes). When every one is armed, \`/migrate go\` starts.`);
+  const count = ask.subjects.length === 1 ? "One gate is" : `${ask.subjects.length} gates are`;
+  return done(
+    `${count} open for ${name} (about ${seconds} s without writes). When every one is armed, \`/migrate go\` starts.`,
+  );
 };
+
+interface Ask {
+  readonly name: WindowName;
+  readonly forecastMs: number;
+  readonly by: string;
+  /** The window that was asked for before and is struck out now. */
+  readonly before: WindowRun | undefined;
+  readonly subjects: readonly GateSubject[];
+  readonly evidence: JsonObject;
+  readonly phaseTry: number;
+}
+
+async function askGates(tx: Queryable, world: World, ask: Ask): Promise<void> {
+  const { migrationId } = world;
+  const { before, by, evidence, forecastMs, name } = ask;
+  if (before !== undefined) {
+    await supersedeApprovals(tx, before.id, `${by} asked again`);
+    await endWindow(tx, before.id, "cancelled", "asked again");
+  }
+  await addRequester(tx, migrationId, by, "window");
+  const asked = await requesters(tx, migrationId);
+  const windowId = await askWindow(tx, { migrationId, name, try: ask.phaseTry, askedBy: by, forecastMs });
+  const expiresInMs = world.config.approvals.expiresMinutes * 60_000;
+  for (const { gate, step, parameters, digest } of ask.subjects) {
+    const id = randomUUID();
+    const what = { id, migrationId, windowId, gate, step, digest, subject: parameters, evidence, requesters: asked };
+    await createApproval(tx, { ...what, expiresInMs });
+    await intend(tx, { kind: "gate", migrationId, key: id, audience: "main", priority: 1, facts: { approval: id } });
+  }
+  const facts = { window: name, windowId, forecastMs };
+  await appendEvent(tx, { migrationId, kind: "window-asked", actor: by, facts });
+}
 
 /** What approvers look at; it is shown and not hashed, and the guards look again when the steps run. */
 async function windowEvidence(world: World, forecastMs: number): Promise<JsonObject> {

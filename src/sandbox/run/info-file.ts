@@ -3,7 +3,9 @@ import type { SandboxWorld } from "./sandbox-world.ts";
 
 /** Writes addresses and process ids for other programs, whole or not at all; called again whenever a process changes. */
 export function writeInfo(file: string, world: SandboxWorld): void {
-  const dynos = world.heroku.state().apps.flatMap(({ dynos: each }) => each.map(({ name, pid }) => ({ role: `dyno ${name}`, pid })));
+  const dynos = world.heroku
+    .state()
+    .apps.flatMap(({ dynos: each }) => each.map(({ name, pid }) => ({ role: `dyno ${name}`, pid })));
   const databases = world.aws.state().databases.map(({ identifier, pid }) => ({ role: `rds ${identifier}`, pid }));
   const processes = [
     ...world.roles().map((role) => ({ role: role.role, pid: role.pid() })),

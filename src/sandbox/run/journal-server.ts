@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { openDatabase } from "../../postgres/connect.ts";
-import { Secret } from "../../redact.ts";
+import { type Secret } from "../../redact.ts";
 import { createCluster, type SandboxCluster } from "../postgres/cluster.ts";
 import { runOnce } from "./role-process.ts";
 

@@ -3,7 +3,8 @@ import type { SandboxWorld } from "./sandbox-world.ts";
 
 /** What a person reads first: what is real, who is who, where to look, how long it takes. */
 export function openingText(world: SandboxWorld, options: SandboxOptions, sourceVersion: string): string {
-  const minutes = options.sizeBytes !== undefined && options.sizeBytes > 200_000_000 ? "several minutes" : "about two minutes";
+  const minutes =
+    options.sizeBytes !== undefined && options.sizeBytes > 200_000_000 ? "several minutes" : "about two minutes";
   return `
 Drawbridge sandbox: a whole migration of shop-production from "Heroku Postgres" to "RDS".
 

@@ -28,7 +28,14 @@ export async function startRedis(directory: string): Promise<SandboxRedis> {
   let ended = Promise.resolve();
   let stopping = false;
   const start = (): void => {
-    const settings = { port, bind: "127.0.0.1", dir: directory, save: "", appendonly: "no", "maxmemory-policy": "noeviction" };
+    const settings = {
+      port,
+      bind: "127.0.0.1",
+      dir: directory,
+      save: "",
+      appendonly: "no",
+      "maxmemory-policy": "noeviction",
+    };
     const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)]);
     const now = spawn("redis-server", args, { stdio: "ignore" });
     child = now;

@@ -1,22 +1,21 @@
-import { randomBytes } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { folderStore } from "../../archive/folder-store.ts";
-import { Secret } from "../../redact.ts";
 import type { Log } from "../../log.ts";
+import { Secret } from "../../redact.ts";
 import { type AwsServer, startAws } from "../aws/aws-server.ts";
 import type { StartInstance } from "../aws/hosts.ts";
 import { type RunningHeroku, startHeroku } from "../heroku/start-heroku.ts";
 import { type Source, startSource } from "../postgres/source.ts";
 import { type S3Server, startS3 } from "../s3/s3-server.ts";
-import type { KeyRing } from "../s3/sigv4.ts";
-import { shopCommand, shopProcesses } from "../shop/shop-app.ts";
 import { type SlackStandIn, startSlack } from "../slack/server.ts";
 import { configText, herokuApp, herokuBucket, ownBucket } from "./config-file.ts";
+import { addonName, herokuSettings } from "./heroku-settings.ts";
 import { type SandboxJournal, startJournal } from "./journal-server.ts";
 import { freePort, type SandboxRedis, startRedis } from "./redis-server.ts";
 import { plainEnv, type RoleProcess, startRole } from "./role-process.ts";
 import type { RunDirectory } from "./run-directory.ts";
+import { makeSecrets, type SandboxSecrets } from "./secrets.ts";
 
 /** Everything of one sandbox. Disposing stops all of it, the latest first. */
 export interface SandboxWorld extends AsyncDisposable {
@@ -61,134 +60,119 @@ export async function openSandboxWorld(spec: WorldSpec): Promise<SandboxWorld> {
   }
 }
 
-const token = () => randomBytes(20).toString("hex");
-
 async function build(spec: WorldSpec, stack: AsyncDisposableStack): Promise<SandboxWorld> {
   const { directory, log } = spec;
-  const ring: KeyRing = new Map();
-  const ours = addKeys(ring);
-  const herokus = addKeys(ring, [`${herokuBucket}/`]);
-  const s3 = stack.use(
-    await startS3({ root: join(directory.path, "s3"), buckets: [herokuBucket, ownBucket], credentials: ring, log }),
-  );
-  const [redis, journal, source] = await Promise.all([
-    startRedis(directory.path),
-    startJournal(spec.sourceBindir, directory.path),
-    startSource({
-      bindir: spec.sourceBindir,
-      directory: join(directory.path, "source"),
-      archive: folderStore(join(directory.path, "s3", herokuBucket, "archive")),
-      partitionBytes: 32 * 1024 * 1024,
-      log,
-    }),
-  ]);
-  stack.defer(() => redis.stop());
-  stack.use(journal.cluster);
-  stack.use(source);
+  const secrets = makeSecrets();
   const roles: RoleProcess[] = [];
-  const aws = stack.use(
-    await startAws({
-      root: join(directory.path, "aws"),
-      credentials: ring,
-      startInstance: agentStarter(spec, roles),
-      profiles: { "drawbridge-bridge": [`${ownBucket}/drawbridge/`] },
+  const s3 = stack.use(
+    await startS3({
+      root: join(directory.path, "s3"),
+      buckets: [herokuBucket, ownBucket],
+      credentials: secrets.ring,
       log,
     }),
   );
-  const secrets = { signing: token(), bot: `xoxb-${token()}`, heroku: `HRKU-${token()}`, key: token() + token() };
-  const slack = stack.use(await startSlack({ signingSecret: new Secret(secrets.signing), botToken: new Secret(secrets.bot), log }));
+  const servers = await startServers(spec, stack);
+  const profiles = { "drawbridge-bridge": [`${ownBucket}/drawbridge/`] };
+  const starting = {
+    root: join(directory.path, "aws"),
+    credentials: secrets.ring,
+    startInstance: agentStarter(spec, roles),
+  };
+  const aws = stack.use(await startAws({ ...starting, profiles, log }));
+  const slack = stack.use(
+    await startSlack({ signingSecret: new Secret(secrets.signing), botToken: new Secret(secrets.bot), log }),
+  );
   const ledgerFile = join(directory.path, "ledger.jsonl");
-  const addon = `postgresql-${["curly", "round", "solid"][randomBytes(1)[0]! % 3]}-${1000 + (randomBytes(2).readUInt16BE() % 9000)}`;
-  const heroku = stack.use(
-    await startHeroku({
-      apps: [
-        {
-          name: herokuApp,
-          processes: shopProcesses({ web: 2, worker: 1 }),
-          scheduler: { command: shopCommand("scheduler"), everyMs: 5000 },
-          config: {
-            SHOP_LEDGER: ledgerFile,
-            WALE_S3_PREFIX: `s3://${herokuBucket}/archive`,
-            AWS_ACCESS_KEY_ID: herokus.id,
-            AWS_SECRET_ACCESS_KEY: herokus.secret,
-          },
-        },
-      ],
-      addons: [
-        {
-          name: addon,
-          plan: "heroku-postgresql:standard-0",
-          app: herokuApp,
-          url: source.url().reveal(),
-          attachments: [{ app: herokuApp, name: "DATABASE" }],
-        },
-      ],
-      tokens: [secrets.heroku],
-      dynos: { graceMs: 5000, logDirectory: directory.logs },
-      log,
-    }),
-  );
+  const addon = addonName();
+  const heroku = stack.use(await startHeroku(herokuSettings(spec, servers.source, secrets, { ledgerFile, addon })));
   const configFile = join(directory.path, "drawbridge.yaml");
-  const places = {
-    herokuUrl: heroku.url,
-    appUrl: heroku.routerUrl(herokuApp),
-    awsUrl: aws.url,
-    s3Url: s3.url,
-    slackApiUrl: slack.apiUrl,
-    addon,
-  };
-  writeFileSync(configFile, configText(places, spec.policy));
-  const botPort = await freePort();
-  const botUrl = `http://127.0.0.1:${botPort}`;
-  const startRoles = async (): Promise<void> => {
-    const shared = { logs: directory.logs, onChange: spec.onProcesses };
-    const worker = startRole({
-      ...shared,
-      role: "worker",
-      args: ["worker", "--config", configFile],
-      env: {
-        DRAWBRIDGE_JOURNAL_URL: journal.workerUrl,
-        DRAWBRIDGE_REDIS_URL: redis.url,
-        DRAWBRIDGE_KEY: secrets.key,
-        HEROKU_API_TOKEN: secrets.heroku,
-        DRAWBRIDGE_AGENT_JOURNAL_URL: journal.agentUrl,
-        DRAWBRIDGE_AGENT_REDIS_URL: redis.url,
-        AWS_ACCESS_KEY_ID: ours.id,
-        AWS_SECRET_ACCESS_KEY: ours.secret,
-        DRAWBRIDGE_PG_CLIENT_BINDIR: spec.clientBindir,
-        ...spec.workerEnv,
-      },
-    });
-    const bot = startRole({
-      ...shared,
-      role: "bot",
-      args: ["bot", "--config", configFile, "--port", String(botPort), "--host", "127.0.0.1"],
-      env: {
-        DRAWBRIDGE_JOURNAL_URL: journal.botUrl,
-        DRAWBRIDGE_REDIS_URL: redis.url,
-        SLACK_SIGNING_SECRET: secrets.signing,
-        SLACK_BOT_TOKEN: secrets.bot,
-      },
-    });
-    roles.push(worker, bot);
-    await connectSlack(slack, botUrl);
-  };
+  const places = { herokuUrl: heroku.url, appUrl: heroku.routerUrl(herokuApp), awsUrl: aws.url, s3Url: s3.url };
+  writeFileSync(configFile, configText({ ...places, slackApiUrl: slack.apiUrl, addon }, spec.policy));
+  const botUrl = `http://127.0.0.1:${await freePort()}`;
   const owned = stack.move();
+  const standIns = { slack, heroku, aws, s3 };
+  const files = { directory, configFile, ledgerFile };
   return {
-    directory, slack, heroku, aws, s3, redis, journal, source, configFile, ledgerFile, botUrl,
-    startRoles,
+    ...standIns,
+    ...servers,
+    ...files,
+    botUrl,
+    startRoles: async () => {
+      roles.push(...startBotAndWorker(spec, servers, secrets, { configFile, botUrl }));
+      await connectSlack(slack, botUrl);
+    },
     roles: () => roles,
     [Symbol.asyncDispose]: async () => {
+      // the agent belongs to its instance, which the EC2 stand-in switches off
       await Promise.all(roles.filter(({ role }) => role !== "agent").map((role) => role.stop()));
       await owned.disposeAsync();
     },
   };
 }
 
-function addKeys(ring: KeyRing, allowPrefixes?: readonly string[]): { id: string; secret: string } {
-  const [id, secret] = [`AKIA${token().slice(0, 16).toUpperCase()}`, token()];
-  ring.set(id, { secretAccessKey: secret, ...(allowPrefixes === undefined ? {} : { allowPrefixes }) });
-  return { id, secret };
+interface Servers {
+  readonly redis: SandboxRedis;
+  readonly journal: SandboxJournal;
+  readonly source: Source;
+}
+
+async function startServers(spec: WorldSpec, stack: AsyncDisposableStack): Promise<Servers> {
+  const { directory, log, sourceBindir } = spec;
+  // each is owned as soon as it runs: one that fails to start must not leave the others behind
+  const starting = [
+    startRedis(directory.path).then((redis) => (stack.defer(() => redis.stop()), redis)),
+    startJournal(sourceBindir, directory.path).then((journal) => (stack.use(journal.cluster), journal)),
+    startSource({
+      bindir: sourceBindir,
+      directory: join(directory.path, "source"),
+      archive: folderStore(join(directory.path, "s3", herokuBucket, "archive")),
+      partitionBytes: 32 * 1024 * 1024,
+      log,
+    }).then((source) => stack.use(source)),
+  ] as const;
+  await Promise.allSettled(starting);
+  const [redis, journal, source] = await Promise.all(starting);
+  return { redis, journal, source };
+}
+
+function startBotAndWorker(
+  spec: WorldSpec,
+  servers: Servers,
+  secrets: SandboxSecrets,
+  at: { readonly configFile: string; readonly botUrl: string },
+): RoleProcess[] {
+  const { redis, journal } = servers;
+  const shared = { logs: spec.directory.logs, onChange: spec.onProcesses };
+  const worker = startRole({
+    ...shared,
+    role: "worker",
+    args: ["worker", "--config", at.configFile],
+    env: {
+      DRAWBRIDGE_JOURNAL_URL: journal.workerUrl,
+      DRAWBRIDGE_REDIS_URL: redis.url,
+      DRAWBRIDGE_KEY: secrets.key,
+      HEROKU_API_TOKEN: secrets.heroku,
+      DRAWBRIDGE_AGENT_JOURNAL_URL: journal.agentUrl,
+      DRAWBRIDGE_AGENT_REDIS_URL: redis.url,
+      AWS_ACCESS_KEY_ID: secrets.ours.id,
+      AWS_SECRET_ACCESS_KEY: secrets.ours.secret,
+      DRAWBRIDGE_PG_CLIENT_BINDIR: spec.clientBindir,
+      ...spec.workerEnv,
+    },
+  });
+  const bot = startRole({
+    ...shared,
+    role: "bot",
+    args: ["bot", "--config", at.configFile, "--port", new URL(at.botUrl).port, "--host", "127.0.0.1"],
+    env: {
+      DRAWBRIDGE_JOURNAL_URL: journal.botUrl,
+      DRAWBRIDGE_REDIS_URL: redis.url,
+      SLACK_SIGNING_SECRET: secrets.signing,
+      SLACK_BOT_TOKEN: secrets.bot,
+    },
+  });
+  return [worker, bot];
 }
 
 /** The bridge's agent: the EC2 stand-in starts it again when it dies. */
@@ -196,7 +180,17 @@ function agentStarter(spec: WorldSpec, roles: RoleProcess[]): StartInstance {
   return async (boot) => {
     const role = startRole({
       role: "agent",
-      args: ["agent", "--directory", boot.directory, "--host", "127.0.0.1", "--port", "0", "--bindir", spec.sourceBindir],
+      args: [
+        "agent",
+        "--directory",
+        boot.directory,
+        "--host",
+        "127.0.0.1",
+        "--port",
+        "0",
+        "--bindir",
+        spec.sourceBindir,
+      ],
       env: { ...plainEnv(), AWS_EC2_METADATA_SERVICE_ENDPOINT: boot.imdsUrl },
       logs: spec.directory.logs,
       restart: false,
@@ -214,9 +208,12 @@ async function connectSlack(slack: SlackStandIn, botUrl: string): Promise<void> 
   const url = `${botUrl}/slack/events`;
   const deadline = Date.now() + 30_000;
   for (;;) {
-    const { verified } = await slack.setRequestUrls({ events: url, commands: url, interactivity: url }).catch(() => ({ verified: false }));
+    const { verified } = await slack
+      .setRequestUrls({ events: url, commands: url, interactivity: url })
+      .catch(() => ({ verified: false }));
     if (verified) return;
-    if (Date.now() > deadline) throw new Error(`the bot at ${botUrl} does not answer Slack's url_verification; see logs/bot.log`);
+    if (Date.now() > deadline)
+      throw new Error(`the bot at ${botUrl} does not answer Slack's url_verification; see logs/bot.log`);
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
 }

@@ -1,17 +1,11 @@
-import { setTimeout as delay } from "node:timers/promises";
+import { z } from "zod";
 
-/** A message as `GET /_control/messages` shows it. */
-export interface ShownMessage {
-  readonly ts: string;
-  readonly user: string;
-  readonly text: string;
-  readonly rendered?: string;
-  readonly threadTs?: string;
-  readonly ephemeralTo?: string;
-  readonly reactions: ReadonlyArray<{ readonly name: string; readonly users: readonly string[] }>;
-  readonly metadata?: { readonly event_payload?: Readonly<Record<string, unknown>> };
-  readonly replies?: readonly ShownMessage[];
-}
+const messagesSchema = z.object({
+  messages: z.array(z.object({ ts: z.string(), text: z.string(), ephemeralTo: z.string().optional() })),
+});
+
+/** A message as `GET /_control/messages` shows it; more is in it. */
+export type ShownMessage = z.infer<typeof messagesSchema>["messages"][number];
 
 /** What the people of the sandbox can do, all of it through Slack's control interface, as a browser would. */
 export interface SlackPeople {
@@ -25,7 +19,6 @@ export interface SlackPeople {
 }
 
 export const migrationChannel = "C0MIGRATION";
-export const commsChannel = "C0COMMS0000";
 
 /** People who act through `control` (`…/_control`). */
 export function slackPeople(control: string): SlackPeople {
@@ -43,14 +36,8 @@ export function slackPeople(control: string): SlackPeople {
     react: (user, ts, name, present = true) => post("reaction", { channel: migrationChannel, ts, user, name, present }),
     messages: async (channel = migrationChannel) => {
       const answer = await fetch(`${control}/messages?channel=${channel}`, { signal: AbortSignal.timeout(15_000) });
-      const body = (await answer.json()) as { messages: ShownMessage[] };
-      return body.messages;
+      return messagesSchema.parse(await answer.json()).messages;
     },
     hint: (text) => post("hint", { text }),
   };
-}
-
-/** A short human pause; people do not react in the same millisecond. */
-export async function think(seed: { next: () => number }, signal: AbortSignal): Promise<void> {
-  await delay(200 + Math.round(seed.next() * 400), undefined, { signal });
 }

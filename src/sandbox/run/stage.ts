@@ -1,8 +1,8 @@
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { findClientBindir, findServerBindir } from "../bindirs.ts";
 import type { Log } from "../../log.ts";
+import { findClientBindir, findServerBindir } from "../bindirs.ts";
 import { createShop, seedShop } from "../shop/seed-shop.ts";
 import { startVisitors, type Visitors } from "../shop/visitors.ts";
 import { herokuApp } from "./config-file.ts";
@@ -10,7 +10,7 @@ import { faultStories } from "./fault-stories.ts";
 import { writeInfo } from "./info-file.ts";
 import type { SandboxOptions } from "./options.ts";
 import { makeRunDirectory } from "./run-directory.ts";
-import { openSandboxWorld, type SandboxWorld } from "./sandbox-world.ts";
+import { openSandboxWorld, type SandboxWorld, type WorldSpec } from "./sandbox-world.ts";
 
 /** A sandbox that is ready to be played in. */
 export interface Stage extends AsyncDisposable {
@@ -30,22 +30,12 @@ export async function openStage(
   print: (line: string) => void,
   log: Log,
 ): Promise<Stage> {
-  if (options.load !== undefined && !existsSync(options.load)) throw new Error(`--load ${options.load}: there is no such file`);
-  const directory = makeRunDirectory();
-  const story = faultStories.find(({ name }) => name === options.fault);
-  const workerEnv = story?.workerFault === undefined
-    ? {}
-    : { DRAWBRIDGE_FAULT: story.workerFault, DRAWBRIDGE_FAULT_MARK: join(directory.path, "fault-happened") };
   const sourceBindir = findServerBindir();
   let world: SandboxWorld | undefined;
   const tellInfo = (): void => {
     if (options.info !== undefined && world !== undefined) writeInfo(options.info, world);
   };
-  print(`Starting PostgreSQL, Redis and the stand-ins in ${directory.path} …`);
-  const opened = await openSandboxWorld({
-    directory, sourceBindir, clientBindir: findClientBindir(), log,
-    policy: story?.policy ?? {}, workerEnv, say: print, onProcesses: tellInfo,
-  });
+  const opened = await openSandboxWorld(worldSpec(options, { sourceBindir, print, log, onProcesses: tellInfo }));
   world = opened;
   let visitors: Visitors | undefined;
   const watch = watchOwner(opened);
@@ -62,12 +52,32 @@ export async function openStage(
     await opened.startRoles();
     visitors = startVisitors(opened.heroku.routerUrl(herokuApp), 5);
     tellInfo();
-    const sourceVersion = execFileSync(join(sourceBindir, "postgres"), ["--version"]).toString().match(/\d+(\.\d+)?/)?.[0] ?? "";
+    const sourceVersion =
+      execFileSync(join(sourceBindir, "postgres"), ["--version"])
+        .toString()
+        .match(/\d+(\.\d+)?/)?.[0] ?? "";
     return { world: opened, sourceVersion, owners: watch.owners, [Symbol.asyncDispose]: dispose };
   } catch (thrown) {
     await dispose();
     throw thrown;
   }
+}
+
+function worldSpec(
+  options: SandboxOptions,
+  given: Pick<WorldSpec, "sourceBindir" | "log" | "onProcesses"> & { readonly print: (line: string) => void },
+): WorldSpec {
+  if (options.load !== undefined && !existsSync(options.load)) {
+    throw new Error(`--load ${options.load}: there is no such file`);
+  }
+  const directory = makeRunDirectory();
+  const story = faultStories.find(({ name }) => name === options.fault);
+  const fault = story?.workerFault;
+  const mark = join(directory.path, "fault-happened");
+  const workerEnv = fault === undefined ? {} : { DRAWBRIDGE_FAULT: fault, DRAWBRIDGE_FAULT_MARK: mark };
+  given.print(`Starting PostgreSQL, Redis and the stand-ins in ${directory.path} …`);
+  const { print, ...rest } = given;
+  return { ...rest, directory, clientBindir: findClientBindir(), policy: story?.policy ?? {}, workerEnv, say: print };
 }
 
 async function fillSource(
@@ -82,7 +92,10 @@ async function fillSource(
     await world.source.loadFile({ file: options.load, clientBindir: findClientBindir(), signal });
   }
   await createShop(url);
-  const size = options.sizeBytes === undefined ? { orders: options.load === undefined ? sampleOrders : 500 } : { bytes: options.sizeBytes };
+  const size =
+    options.sizeBytes === undefined
+      ? { orders: options.load === undefined ? sampleOrders : 500 }
+      : { bytes: options.sizeBytes };
   const { orders, bytes } = await seedShop(url, size, options.seed, signal);
   print(`The shop has ${orders.toLocaleString("en")} orders (${Math.round(bytes / 1e6)} MB).`);
 }

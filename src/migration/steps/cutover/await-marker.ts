@@ -2,6 +2,7 @@ import { waitFor } from "../../../clock.ts";
 import { DrawbridgeError } from "../../../errors.ts";
 import { seesMarker } from "../../../postgres/marker.ts";
 import { openControl } from "../../databases.ts";
+import { textIn } from "../../step-output.ts";
 import type { Step } from "../../step.ts";
 
 /** The marker has to come out of the subscription: proof that every row before the fence did too. */
@@ -10,7 +11,7 @@ export const awaitMarker: Step = {
   deadlineMs: 330_000,
   observe: async () => undefined,
   run: async (world, context) => {
-    const nonce = String((await context.output("mark-bridge"))["nonce"]);
+    const nonce = textIn(await context.output("mark-bridge"), "nonce");
     await using target = openControl(await world.databases.targetUrl("master"), "marker");
     const { markerSeconds } = world.config.policy;
     const startMs = world.clock.now().getTime();
@@ -23,7 +24,9 @@ export const awaitMarker: Step = {
       });
     } catch (cause) {
       context.signal.throwIfAborted();
-      throw new DrawbridgeError("DB_MARKER_MISSING", `the target did not show the marker within ${markerSeconds} s`, { cause });
+      throw new DrawbridgeError("DB_MARKER_MISSING", `the target did not show the marker within ${markerSeconds} s`, {
+        cause,
+      });
     }
     return { tookMs: world.clock.now().getTime() - startMs };
   },

@@ -1,6 +1,6 @@
 import { DrawbridgeError } from "../../../errors.ts";
-import { compareHashes, hashTables } from "../../../postgres/verify.ts";
 import { tablesWithRows, userTables } from "../../../postgres/tables.ts";
+import { compareHashes, hashTables } from "../../../postgres/verify.ts";
 import { openControl } from "../../databases.ts";
 import type { Step } from "../../step.ts";
 import { demandFence } from "../window/demand-fence.ts";

@@ -1,7 +1,7 @@
 import { createDatabaseLike, dropDatabase } from "../../../postgres/databases.ts";
 import { parseDatabaseUrl } from "../../../postgres/url.ts";
-import { openControl } from "../../databases.ts";
 import { copySchema } from "../../copy-schema.ts";
+import { openControl } from "../../databases.ts";
 import type { Step } from "../../step.ts";
 
 /**

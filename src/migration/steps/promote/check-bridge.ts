@@ -2,6 +2,7 @@ import { DrawbridgeError } from "../../../errors.ts";
 import { databaseIdentity } from "../../../postgres/catalog.ts";
 import { seesMarker } from "../../../postgres/marker.ts";
 import { openControl } from "../../databases.ts";
+import { textIn } from "../../step-output.ts";
 import type { Step } from "../../step.ts";
 import { demandFence } from "../window/demand-fence.ts";
 
@@ -13,7 +14,7 @@ export const checkBridge: Step = {
   run: async (world, context) => {
     await demandFence(context);
     const standby = await context.output("check-standby");
-    const { nonce } = await context.output("mark-source");
+    const nonce = textIn(await context.output("mark-source"), "nonce");
     await using bridge = openControl(await world.databases.bridgeUrl("admin"), "check");
     const found = await databaseIdentity(bridge);
     const rows = await bridge.query<{ wal_level: string; prepared: string }>(
@@ -25,9 +26,10 @@ export const checkBridge: Step = {
       found.timeline <= Number(standby["timeline"]) && "its timeline did not change",
       rows[0]?.wal_level !== "logical" && "its wal_level is not logical",
       rows[0]?.prepared !== "0" && "it holds prepared transactions",
-      !(await seesMarker(bridge, String(nonce))) && "the marker is not there",
+      !(await seesMarker(bridge, nonce)) && "the marker is not there",
     ].filter((each) => each !== false);
-    if (wrong.length > 0) throw new DrawbridgeError("DB_RESTORE_AGAIN", `the promoted bridge is not right: ${wrong.join(", ")}`);
+    if (wrong.length > 0)
+      throw new DrawbridgeError("DB_RESTORE_AGAIN", `the promoted bridge is not right: ${wrong.join(", ")}`);
     await demandFence(context);
     return { timeline: found.timeline };
   },

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { DrawbridgeError } from "../../../errors.ts";
-import { formatLsn } from "../../../postgres/lsn.ts";
 import { databaseIdentity } from "../../../postgres/catalog.ts";
+import { formatLsn } from "../../../postgres/lsn.ts";
 import { commitMarker, padWal } from "../../../postgres/marker.ts";
 import { openControl } from "../../databases.ts";
 import type { Step } from "../../step.ts";

@@ -1,6 +1,7 @@
 import { waitFor } from "../../../clock.ts";
 import { DrawbridgeError } from "../../../errors.ts";
 import { readAgentState } from "../../../journal/agent-goals.ts";
+import { textIn } from "../../step-output.ts";
 import type { Step } from "../../step.ts";
 
 /** Waits until the host runs and its agent has said hello, having reached journal, Redis and archive from there. */
@@ -9,8 +10,7 @@ export const awaitBridge: Step = {
   deadlineMs: 900_000,
   observe: async () => undefined,
   run: async (world, context) => {
-    const { instanceId } = await context.output("launch-bridge");
-    const id = String(instanceId);
+    const id = textIn(await context.output("launch-bridge"), "instanceId");
     const running = await world.ec2.waitRunning(id, { deadlineMs: 600_000, signal: context.signal });
     const hello = await waitFor(
       async () => {

@@ -13,7 +13,8 @@ export const awaitTarget: Step = {
   run: async (world, context) => {
     const identifier = targetIdentifier(world.migrationId);
     const ready = await world.rds.waitAvailable(identifier, { deadlineMs: 3_600_000, signal: context.signal });
-    if (ready.endpoint === undefined) throw new DrawbridgeError("DB_AWS", `${identifier} is available but has no endpoint`);
+    if (ready.endpoint === undefined)
+      throw new DrawbridgeError("DB_AWS", `${identifier} is available but has no endpoint`);
     const { host, port } = ready.endpoint;
     const password = derivePassword(world.key, world.migrationId, masterRole, 1).reveal();
     const url = new Secret(`postgres://${masterRole}:${password}@${host}:${port}/postgres`);

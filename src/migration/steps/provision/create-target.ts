@@ -1,5 +1,6 @@
 import { derivePassword } from "../../../postgres/scram.ts";
 import { masterRole } from "../../databases.ts";
+import { textIn } from "../../step-output.ts";
 import type { Step } from "../../step.ts";
 
 /** The identifier of the migration's RDS instance; it is RDS's own idempotency key. */
@@ -29,10 +30,10 @@ export const createTarget: Step = {
       engineVersion: target.engineVersion,
       storageGb: target.storageGb,
       publiclyAccessible: target.publiclyAccessible,
-      parameterGroup: String(parameters["name"]),
+      parameterGroup: textIn(parameters, "name"),
       masterUser: masterRole,
       masterPassword: derivePassword(world.key, world.migrationId, masterRole, 1),
-      securityGroupIds: [String(group["id"])],
+      securityGroupIds: [textIn(group, "id")],
       ...(subnetGroup === undefined ? {} : { subnetGroup }),
     });
     return { identifier };

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { bootstrapKey } from "../../bootstrap.ts";
+import { textIn } from "../../step-output.ts";
 import type { Step } from "../../step.ts";
 import type { World } from "../../world.ts";
 
@@ -9,7 +10,9 @@ export const launchBridge: Step = {
   deadlineMs: 300_000,
   remember: async () => ({ clientToken: randomUUID() }),
   observe: async (world) => {
-    const there = (await world.ec2.findByTag(world.migrationId)).find(({ state }) => state === "running" || state === "pending");
+    const there = (await world.ec2.findByTag(world.migrationId)).find(
+      ({ state }) => state === "running" || state === "pending",
+    );
     return there === undefined ? undefined : { instanceId: there.id };
   },
   run: async (world, context) => {
@@ -17,12 +20,12 @@ export const launchBridge: Step = {
     await context.assertLease();
     const instance = await world.ec2.launchBridge({
       migration: world.migrationId,
-      clientToken: String(context.memory["clientToken"]),
+      clientToken: textIn(context.memory, "clientToken"),
       imageId: world.config.aws.bridge.imageId,
       instanceType: world.config.aws.bridge.instanceType,
       instanceProfile: world.config.aws.bridge.instanceProfile,
       volumeGb: world.config.aws.bridge.volumeGb,
-      securityGroupIds: [String(group["id"])],
+      securityGroupIds: [textIn(group, "id")],
       userData: userData(world),
       ...(world.config.aws.subnetId === undefined ? {} : { subnetId: world.config.aws.subnetId }),
     });
@@ -35,6 +38,11 @@ export const launchBridge: Step = {
 function userData(world: World): string {
   const { aws } = world.config;
   return JSON.stringify({
-    drawbridge: { bucket: aws.bucket, key: bootstrapKey(world.migrationId), region: aws.region, s3Endpoint: aws.s3Endpoint },
+    drawbridge: {
+      bucket: aws.bucket,
+      key: bootstrapKey(world.migrationId),
+      region: aws.region,
+      s3Endpoint: aws.s3Endpoint,
+    },
   });
 }

@@ -23,7 +23,11 @@ export const writeBootstrap: Step = {
       journalUrl: withLogin(world.agentLinks.journal, minted, password).reveal(),
       redisUrl: world.agentLinks.redis.reveal(),
       archive: await archiveKeys(world),
-      backups: { bucket: world.config.aws.bucket, region: world.config.aws.region, endpoint: world.config.aws.s3Endpoint },
+      backups: {
+        bucket: world.config.aws.bucket,
+        region: world.config.aws.region,
+        endpoint: world.config.aws.s3Endpoint,
+      },
     };
     // An agent has something to say only once it has a goal; the first one is an empty host.
     if ((await readGoal(world.journal.db, world.migrationId)) === undefined) {

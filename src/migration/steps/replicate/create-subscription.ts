@@ -1,6 +1,6 @@
+import { databaseIdentity } from "../../../postgres/catalog.ts";
 import { dropSlot, dropSyncSlots } from "../../../postgres/slots.ts";
 import { createSubscription, dropSubscription, subscriptionStatus } from "../../../postgres/subscriptions.ts";
-import { databaseIdentity } from "../../../postgres/catalog.ts";
 import { openControl } from "../../databases.ts";
 import { replicationNames } from "../../names.ts";
 import type { Step } from "../../step.ts";
@@ -16,7 +16,9 @@ export const createForwardSubscription: Step = {
   },
   run: async (world, context) => {
     const names = replicationNames(world.migrationId);
-    await using target = openControl(await world.databases.targetUrl("master"), "replicate", { statementTimeoutMs: 240_000 });
+    await using target = openControl(await world.databases.targetUrl("master"), "replicate", {
+      statementTimeoutMs: 240_000,
+    });
     await using bridge = openControl(await world.databases.bridgeUrl("admin"), "replicate");
     await context.assertLease();
     // An earlier attempt may have died between making the slot and committing the subscription.

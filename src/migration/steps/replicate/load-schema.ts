@@ -1,8 +1,8 @@
 import { emptyDatabase } from "../../../postgres/databases.ts";
 import { ensureMarkerTable } from "../../../postgres/marker.ts";
 import { parseDatabaseUrl } from "../../../postgres/url.ts";
-import { openControl } from "../../databases.ts";
 import { copySchema } from "../../copy-schema.ts";
+import { openControl } from "../../databases.ts";
 import type { Step } from "../../step.ts";
 
 /** The bridge's schema into the target's database, which is made anew: a half-loaded one from an earlier try is not trusted. */

@@ -55,5 +55,7 @@ async function standbyParams(world: World): Promise<AgentParams> {
 /** The agent's own error as one of ours. */
 export function agentError(error: { code: string; message: string; outcome: string } | undefined): DrawbridgeError {
   const outcome = error?.outcome === "terminal" || error?.outcome === "paused" ? error.outcome : "retryable";
-  return new DrawbridgeError("DB_BRIDGE", `${error?.code ?? "unknown"}: ${error?.message ?? "the agent failed"}`, { outcome });
+  return new DrawbridgeError("DB_BRIDGE", `${error?.code ?? "unknown"}: ${error?.message ?? "the agent failed"}`, {
+    outcome,
+  });
 }

@@ -1,3 +1,4 @@
+import { textIn } from "../../step-output.ts";
 import type { Step } from "../../step.ts";
 
 /** Terminates the bridge; its own backups stay in our bucket. */
@@ -9,11 +10,11 @@ export const terminateBridge: Step = {
     return living.length === 0 ? {} : undefined;
   },
   run: async (world, context) => {
-    const { instanceId } = await context.output("launch-bridge");
+    const instanceId = textIn(await context.output("launch-bridge"), "instanceId");
     await context.assertLease();
-    await world.ec2.terminate(String(instanceId));
-    await world.ec2.waitGone(String(instanceId), { deadlineMs: 600_000, signal: context.signal, everyMs: 1000 });
-    return { instanceId: String(instanceId) };
+    await world.ec2.terminate(instanceId);
+    await world.ec2.waitGone(instanceId, { deadlineMs: 600_000, signal: context.signal, everyMs: 1000 });
+    return { instanceId };
   },
   undo: "irreversible",
 };

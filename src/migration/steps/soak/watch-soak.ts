@@ -4,6 +4,7 @@ import type { JsonObject } from "../../../journal/json.ts";
 import { addSample } from "../../../journal/samples.ts";
 import { commitMarker, seesMarker } from "../../../postgres/marker.ts";
 import { openControl } from "../../databases.ts";
+import { textIn } from "../../step-output.ts";
 import type { Step, StepContext } from "../../step.ts";
 import type { World } from "../../world.ts";
 import { targetIdentifier } from "../provision/create-target.ts";
@@ -20,7 +21,7 @@ export const watchSoak: Step = {
   deadlineMs: 1_300_000_000,
   observe: async () => undefined,
   run: async (world, context) => {
-    const untilMs = Date.parse(String((await context.output("start-soak"))["until"]));
+    const untilMs = Date.parse(textIn(await context.output("start-soak"), "until"));
     let worstReverseLagMs = 0;
     let looks = 0;
     for (;;) {

@@ -12,7 +12,9 @@ export const probeHealth: Step = {
     const url = new URL(healthPath, appUrl ?? `https://${app}.herokuapp.com`);
     const status = await waitFor(
       async () => {
-        const answer = await fetch(url, { redirect: "manual", signal: AbortSignal.timeout(5000) }).catch(() => undefined);
+        const answer = await fetch(url, { redirect: "manual", signal: AbortSignal.timeout(5000) }).catch(
+          () => undefined,
+        );
         await answer?.body?.cancel();
         return answer !== undefined && answer.status < 400 ? answer.status : undefined;
       },
