@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { ObjectStore } from "../archive/object-store.ts";
+import { storeFolder } from "../archive/store-folder.ts";
 import type { Clock } from "../clock.ts";
 import { DrawbridgeError } from "../errors.ts";
 import type { AgentFacts, AgentGoal, AgentState } from "../journal/agent-rows.ts";
@@ -88,6 +89,14 @@ export function serverOf(context: AgentContext): LocalServer {
     throw new DrawbridgeError("DB_BRIDGE", "nothing has been restored on this bridge", { outcome: "terminal" });
   }
   return { paths, bindir: deps.bindir, user, port: record.port, role: record.bootstrapRole };
+}
+
+/**
+ * Where this restore's own backups and WAL go. Each restore has a folder: a second promotion writes the same timeline and
+ * the same names as the first, with other content.
+ */
+export function backupsOf({ deps, record }: AgentContext): ObjectStore {
+  return record?.backupsFolder === undefined ? deps.backups : storeFolder(deps.backups, record.backupsFolder);
 }
 
 /** The file whose presence makes the server a standby; PostgreSQL removes it when it promotes. */

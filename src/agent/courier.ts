@@ -3,7 +3,7 @@ import { fetchWal } from "../archive/fetch-wal.ts";
 import { putWal } from "../archive/put-wal.ts";
 import { prepareSpool, serveArchiving, serveRestores, type Spool } from "../archive/wal-courier.ts";
 import { asDrawbridgeError } from "../errors.ts";
-import type { AgentContext } from "./context.ts";
+import { type AgentContext, backupsOf } from "./context.ts";
 
 /** The agent's half of `restore_command` and `archive_command`, while it lives. */
 export interface Courier extends AsyncDisposable {
@@ -44,7 +44,7 @@ export async function startCourier(context: AgentContext): Promise<Courier> {
   });
   const archiving = serveArchiving({
     spool,
-    put: (name, path) => putWal({ store: deps.backups, path, name, signal }),
+    put: (name, path) => putWal({ store: backupsOf(context), path, name, signal }),
     onFault,
     onStored: (name) => {
       context.walFault = undefined;

@@ -2,7 +2,7 @@ import { parseWalLsn } from "../archive/wal-names.ts";
 import { writeBaseBackup } from "../archive/write-backup.ts";
 import { DrawbridgeError } from "../errors.ts";
 import type { Queryable } from "../postgres/connect.ts";
-import type { AgentContext } from "./context.ts";
+import { type AgentContext, backupsOf } from "./context.ts";
 import { openLocalSession, type LocalServer } from "./local-postgres.ts";
 import { readPosition } from "./standby.ts";
 
@@ -37,7 +37,7 @@ export async function takeFirstBackup(
   const [start] = await session.query<{ lsn: string }>(`select ${begin}::text as lsn`, ["drawbridge first backup"]);
   if (!start) throw new DrawbridgeError("DB_UNEXPECTED", "PostgreSQL did not begin a backup");
   return await writeBaseBackup({
-    store: context.deps.backups,
+    store: backupsOf(context),
     dataDir: context.paths.dataDir,
     timeline,
     startLsn: parseWalLsn(start.lsn),

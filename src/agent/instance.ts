@@ -30,6 +30,8 @@ export interface InstanceRecord {
   readonly segmentBytes?: number;
   readonly pgMajor?: number;
   readonly bootstrapRole?: string;
+  /** Where in our bucket this restore's own backups and WAL go, below the migration's: `restore-3/`. */
+  readonly backupsFolder?: string;
   /** Name of the first backup of the promoted bridge. */
   readonly firstBackup?: string;
 }

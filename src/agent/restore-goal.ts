@@ -56,6 +56,7 @@ export async function restoreBridge(context: AgentContext, goal: AgentGoal, hook
     pgMajor: restored.pgMajor,
     segmentBytes,
     bootstrapRole,
+    backupsFolder: `restore-${goal.epoch}/`,
   });
 }
 

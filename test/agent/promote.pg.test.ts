@@ -10,12 +10,13 @@ import { scramVerifier } from "../../src/postgres/scram.ts";
 import { openSession } from "../../src/postgres/session.ts";
 import { Secret } from "../../src/redact.ts";
 import { makeBridge, type TestBridge } from "./bridge.ts";
-import { fixturesDir, readExpected, readTables } from "./fixture.ts";
+import { archiveFolder, findArchive } from "../support/archives.ts";
+import { readExpected, readTables } from "./fixture.ts";
 
 const name = "wal-e-15-heroku";
 
 async function followingBridge(): Promise<{ bridge: TestBridge; port: number }> {
-  const bridge = await makeBridge(folderStore(join(fixturesDir, name, "prefix")));
+  const bridge = await makeBridge(folderStore(join(archiveFolder(name), "prefix")));
   try {
     bridge.journal.setGoal("standby");
     bridge.startAgent();
@@ -61,7 +62,7 @@ describe("promotion", () => {
 
     await admin.query("create table born_on_bridge as select g as id from generate_series(1, 1000) g");
     const done = await bridge.journal.reached("primary", (one) => one.facts.firstBackup !== undefined);
-    const ours = folderStore(bridge.backupsDir);
+    const ours = folderStore(join(bridge.backupsDir, "restore-1"));
     expect((await listBackups(ours)).map((backup) => backup.name)).toEqual([done.facts.firstBackup]);
 
     const expected = await readExpected(name);
@@ -117,6 +118,9 @@ describe("promotion", () => {
     bridge.journal.setGoal("standby");
     const back = await bridge.journal.reached("following");
     expect(back.facts.timeline).toBe(1);
+    // the second promotion makes the same timeline again: its WAL must not meet the first one's in the bucket
+    bridge.journal.setGoal("primary", { ...verifiers, firstBackup: true });
+    await bridge.journal.reached("primary", (one) => one.facts.firstBackup !== undefined);
     bridge.journal.setGoal("wiped");
     await bridge.journal.reached("wiped");
     expect(existsSync(join(bridge.instanceDir, "pgdata"))).toBe(false);
@@ -137,7 +141,7 @@ describe("the agent's own death", () => {
 
   test("in mid-restore only costs that restore", async () => {
     const expected = await readExpected(name);
-    const archive = folderStore(join(fixturesDir, name, "prefix"));
+    const archive = folderStore(join(archiveFolder(name), "prefix"));
     await using bridge = await makeBridge(archive);
     bridge.journal.setGoal("standby");
     bridge.startAgent();
@@ -156,7 +160,7 @@ describe("the agent's own death", () => {
   });
 
   test("goals of lower epochs and of another cluster are refused", async () => {
-    const archive = folderStore(join(fixturesDir, name, "prefix"));
+    const archive = folderStore(join(archiveFolder(name), "prefix"));
     await using bridge = await makeBridge(archive);
     bridge.journal.setGoal("standby", { systemIdentifier: "12345" }, 5n);
     bridge.startAgent();
