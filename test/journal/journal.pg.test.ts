@@ -115,6 +115,7 @@ describe("the schema", () => {
 
 describe("what the database itself refuses", () => {
   test("the worker neither votes nor attests", async () => {
+    expect.hasAssertions();
     const id = await migration();
     const gate = await approval(id);
     const vote = {
@@ -136,6 +137,7 @@ describe("what the database itself refuses", () => {
   });
 
   test("the bot runs nothing", async () => {
+    expect.hasAssertions();
     const id = await migration();
     const place = { migrationId: id, phase: "preflight", step: "run-checks", try: 1 } as const;
     await refused(startAttempt(journal.bot, place, { migrationId: id, epoch: 0n }, "bot"));

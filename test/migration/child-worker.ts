@@ -20,7 +20,7 @@ interface Orders {
   readonly dieAt?: string;
 }
 
-const orders = JSON.parse(process.env["CHILD_ORDERS"] ?? "{}") as Orders;
+const orders: Orders = JSON.parse(process.env["CHILD_ORDERS"] ?? "{}");
 const log = silentLog;
 const redisUrl = new Secret(orders.redisUrl);
 const journal = openJournal(new Secret(orders.journalUrl), "worker");

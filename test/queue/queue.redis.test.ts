@@ -65,6 +65,7 @@ describe("the doorbell", () => {
   });
 
   test("is heard again after FLUSHALL", async () => {
+    expect.hasAssertions();
     await using redis = await startRedis();
     let runs = 0;
     await using door = await bell(redis.url, async () => void (runs += 1));
@@ -86,6 +87,7 @@ describe("the doorbell", () => {
   });
 
   test("a handler that throws is rung again like any other", async () => {
+    expect.hasAssertions();
     await using redis = await startRedis();
     let runs = 0;
     await using door = await bell(redis.url, async () => {
