@@ -1,9 +1,7 @@
 import { readFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import type { Queryable } from "../../src/postgres/connect.ts";
-
-/** Real archives, written by the real tools; beside the checkout. */
-export const fixturesDir = resolve(import.meta.dirname, "../../../shared/fixtures/archives");
+import { archiveFolder } from "../support/archives.ts";
 
 /** What a fixture's `expected.json` says. */
 export interface Expected {
@@ -15,7 +13,7 @@ export interface Expected {
 
 /** Reads `expected.json` of one fixture. */
 export async function readExpected(name: string): Promise<Expected> {
-  const text = await readFile(join(fixturesDir, name, "expected.json"), "utf8");
+  const text = await readFile(join(archiveFolder(name), "expected.json"), "utf8");
   const parsed: unknown = JSON.parse(text);
   if (!isExpected(parsed)) throw new Error(`${name}/expected.json is not what it should be`);
   return parsed;

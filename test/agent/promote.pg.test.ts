@@ -9,8 +9,8 @@ import { waitFor } from "../../src/clock.ts";
 import { scramVerifier } from "../../src/postgres/scram.ts";
 import { openSession } from "../../src/postgres/session.ts";
 import { Secret } from "../../src/redact.ts";
+import { archiveFolder } from "../support/archives.ts";
 import { makeBridge, type TestBridge } from "./bridge.ts";
-import { archiveFolder, findArchive } from "../support/archives.ts";
 import { readExpected, readTables } from "./fixture.ts";
 
 const name = "wal-e-15-heroku";
@@ -113,13 +113,14 @@ describe("promotion", () => {
   test("a promoted bridge is restored again when the goal goes back, and wiped when it says so", async () => {
     const { bridge } = await followingBridge();
     await using _ = bridge;
-    bridge.journal.setGoal("primary", verifiers);
-    await bridge.journal.reached("primary");
+    const promoted = { ...verifiers, firstBackup: true };
+    bridge.journal.setGoal("primary", promoted);
+    await bridge.journal.reached("primary", (one) => one.facts.firstBackup !== undefined);
     bridge.journal.setGoal("standby");
     const back = await bridge.journal.reached("following");
     expect(back.facts.timeline).toBe(1);
     // the second promotion makes the same timeline again: its WAL must not meet the first one's in the bucket
-    bridge.journal.setGoal("primary", { ...verifiers, firstBackup: true });
+    bridge.journal.setGoal("primary", promoted);
     await bridge.journal.reached("primary", (one) => one.facts.firstBackup !== undefined);
     bridge.journal.setGoal("wiped");
     await bridge.journal.reached("wiped");

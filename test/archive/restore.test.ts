@@ -1,11 +1,11 @@
-import { cp, mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { folderStore } from "../../src/archive/folder-store.ts";
 import { listBackups } from "../../src/archive/list-backups.ts";
 import { restoreBaseBackup, type Restored } from "../../src/archive/restore.ts";
+import { archiveFolder, findArchive } from "../support/archives.ts";
 
-const archives = resolve(import.meta.dirname, "../../../shared/fixtures/archives");
 const parts = "basebackups_005/base_000000010000000000000003_00000040/tar_partitions";
 const sentinel = "basebackups_005/base_000000010000000000000003_00000040_backup_stop_sentinel.json";
 
@@ -14,7 +14,9 @@ async function restoreAfter(name: string, spoil: (archive: string, home: string)
   const home = await mkdtemp("/tmp/drawbridge-restore-");
   try {
     const archive = join(home, "archive");
-    await cp(join(archives, name, "prefix/basebackups_005"), join(archive, "basebackups_005"), { recursive: true });
+    await cp(join(archiveFolder(name), "prefix/basebackups_005"), join(archive, "basebackups_005"), {
+      recursive: true,
+    });
     await spoil(archive, home);
     const store = folderStore(archive);
     const backup = (await listBackups(store)).at(-1);
@@ -35,17 +37,24 @@ async function restoreAfter(name: string, spoil: (archive: string, home: string)
 const untouched = (): Promise<void> => Promise.resolve();
 
 describe("base backups of the real tools", () => {
-  test.each([
+  const known: [string, number, number][] = [
     ["wal-e-15-heroku", 15, 35_810_451],
     ["wal-e-14", 14, 39_862_100],
     ["wal-g-17-brotli", 17, 35_495_776],
-  ])("%s unpacks to exactly what its sentinel announces", async (name, pgMajor, fileBytes) => {
-    expect(await restoreAfter(name, untouched)).toMatchObject({ pgMajor, fileBytes, tablespaceOids: ["16386"] });
-  });
+  ];
+  test.each(known.filter(([name]) => findArchive(name) !== undefined))(
+    "%s unpacks to exactly what its sentinel announces",
+    async (name, pgMajor, fileBytes) => {
+      expect(await restoreAfter(name, untouched)).toMatchObject({ pgMajor, fileBytes, tablespaceOids: ["16386"] });
+    },
+  );
 
-  test("wal-g-15-delta: the delta is refused and names the full one", async () => {
-    await expect(restoreAfter("wal-g-15-delta", untouched)).rejects.toThrow(/delta on base_000000010000000000000003/);
-  });
+  test.skipIf(findArchive("wal-g-15-delta") === undefined)(
+    "wal-g-15-delta: the delta is refused and names the full one",
+    async () => {
+      await expect(restoreAfter("wal-g-15-delta", untouched)).rejects.toThrow(/delta on base_000000010000000000000003/);
+    },
+  );
 });
 
 describe("a damaged base backup is refused by name", () => {
@@ -67,8 +76,7 @@ describe("a damaged base backup is refused by name", () => {
     ],
     [
       "a directory that is in use",
-      (_archive, home) =>
-        cp(archives, join(home, "pgdata/x"), { recursive: true, filter: (path) => path === archives }),
+      (_archive, home) => mkdir(join(home, "pgdata/x"), { recursive: true }).then(() => undefined),
       /not empty/,
     ],
   ])("%s", async (_what, spoil, message) => {
