@@ -15,10 +15,10 @@ export interface HealthOptions {
 }
 
 /**
- * `drawbridge health [bot|worker]`: whether the role that runs on this host does its work. Without a role: the worker if it
- * has left a heartbeat, else the bot. Prints one line. @throws DrawbridgeError `DB_CONNECTION` when it does not.
+ * `drawbridge health [role]`: whether bot, worker, or with `serve` both, do their work on this host. Prints one line.
+ * @throws DrawbridgeError `DB_CONNECTION` when they do not.
  */
-export async function printHealth(role: string | undefined, options: HealthOptions): Promise<void> {
+export async function printHealth(role: string, options: HealthOptions): Promise<void> {
   const env = environment();
   const words = await checkHealth(role, {
     port: Number(options.port ?? env["DRAWBRIDGE_PORT"] ?? 3000),
@@ -31,31 +31,33 @@ export async function printHealth(role: string | undefined, options: HealthOptio
 /** Where to look. */
 export interface HealthPlace {
   readonly port: number;
-  readonly file: string;
+  readonly file: string | undefined;
   readonly nowMs: number;
 }
 
 /** @throws DrawbridgeError `DB_CONNECTION` that says what is wrong, `DB_BAD_INPUT` for another role. */
-export async function checkHealth(role: string | undefined, place: HealthPlace): Promise<string> {
-  if (role !== undefined && role !== "bot" && role !== "worker") {
-    throw new DrawbridgeError("DB_BAD_INPUT", `health of ${role}: bot or worker`);
+export async function checkHealth(role: string, place: HealthPlace): Promise<string> {
+  if (role === "bot") return botHealth(place.port);
+  if (role === "worker") return workerHealth(place);
+  if (role === "serve") return `${await botHealth(place.port)}; ${await workerHealth(place)}`;
+  throw new DrawbridgeError("DB_BAD_INPUT", `health of ${role}: bot, worker or serve`);
+}
+
+async function workerHealth({ file, nowMs }: HealthPlace): Promise<string> {
+  const beatMs = file === undefined ? undefined : await lastBeat(file);
+  if (beatMs === undefined) {
+    const where = file === undefined ? "; DRAWBRIDGE_HEARTBEAT_FILE names no file" : "";
+    throw new DrawbridgeError("DB_CONNECTION", `the worker has left no heartbeat${where}`);
   }
-  const beat = role === "bot" ? undefined : await lastBeat(place.file);
-  if (role === "worker" || beat !== undefined) return workerHealth(beat, place.nowMs);
-  return botHealth(place.port);
+  const ageSeconds = Math.round((nowMs - beatMs) / 1000);
+  if (nowMs - beatMs <= staleMs) return `worker is well: heartbeat ${ageSeconds} s ago`;
+  throw new DrawbridgeError("DB_CONNECTION", `the worker's last heartbeat is ${ageSeconds} s old`);
 }
 
 async function lastBeat(file: string): Promise<number | undefined> {
   const text = await readFile(file, "utf8").catch(() => "");
   const atMs = Date.parse(text);
   return Number.isNaN(atMs) ? undefined : atMs;
-}
-
-function workerHealth(beatMs: number | undefined, nowMs: number): string {
-  if (beatMs === undefined) throw new DrawbridgeError("DB_CONNECTION", "the worker has left no heartbeat");
-  const ageSeconds = Math.round((nowMs - beatMs) / 1000);
-  if (nowMs - beatMs <= staleMs) return `worker is well: heartbeat ${ageSeconds} s ago`;
-  throw new DrawbridgeError("DB_CONNECTION", `the worker's last heartbeat is ${ageSeconds} s old`);
 }
 
 async function botHealth(port: number): Promise<string> {

@@ -1,6 +1,4 @@
 import { rename, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { type Clock, systemClock } from "../clock.ts";
 import { explain } from "../errors.ts";
 import type { Log } from "../log.ts";
@@ -8,9 +6,10 @@ import type { Log } from "../log.ts";
 /** How often a worker beats, in milliseconds. */
 export const beatEveryMs = 5_000;
 
-/** Where a process of this container leaves its heartbeat. */
-export function heartbeatFile(env: Readonly<Record<string, string | undefined>>): string {
-  return env["DRAWBRIDGE_HEARTBEAT_FILE"] ?? join(tmpdir(), "drawbridge-worker.heartbeat");
+/** Where a worker leaves its heartbeat; without the variable it leaves none. The image sets it. */
+export function heartbeatFile(env: Readonly<Record<string, string | undefined>>): string | undefined {
+  const named = env["DRAWBRIDGE_HEARTBEAT_FILE"];
+  return named === "" ? undefined : named;
 }
 
 /** What {@link keepBeating} needs. */

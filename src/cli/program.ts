@@ -105,6 +105,14 @@ function addReports(program: Command, config: readonly [string, string, string])
     .option("--post", "post the report in the card's thread as well")
     .action(async (options: ReportOptions) => (await import("./report.ts")).printReport(options));
   program
+    .command("health")
+    .description("whether the role that runs on this host does its work; for service managers and containers")
+    .argument("[role]", "bot, worker, or serve: both", "serve")
+    .option("-p, --port <number>", "the bot's port; DRAWBRIDGE_PORT, else 3000, unless told")
+    .action(async (role: string, options: { port?: string }) =>
+      (await import("./health.ts")).printHealth(role, options),
+    );
+  program
     .command("runbook")
     .description("print RUNBOOK.md: every error code, what it means, what to do")
     .action(async () => (await import("./runbook.ts")).printRunbook());

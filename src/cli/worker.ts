@@ -14,6 +14,7 @@ import { openWorker } from "../queue/worker.ts";
 import { buildWorld } from "./build-world.ts";
 import { findClientBindir } from "./client-bindir.ts";
 import { environment, stopSignal } from "./environment.ts";
+import { heartbeatFile, keepBeating } from "./heartbeat.ts";
 
 /** `drawbridge worker`: answers commands, runs phases, samples lag, until told to stop. */
 export async function runWorker(options: { readonly config: string }): Promise<void> {
@@ -44,8 +45,11 @@ export async function runWorker(options: { readonly config: string }): Promise<v
   });
   const sweep = startSweep({ journal, bell: doorbell, clock: systemClock, log });
   const sampler = startSampler(world, stop);
+  const file = heartbeatFile(environment());
+  const probe = () => journal.db.query("select 1 as beat");
+  const beating = file === undefined ? undefined : keepBeating({ file, probe, log, signal: stop });
   log.info({ worker: name, migration: world.migrationId }, "worker is up");
   await new Promise((resolve) => stop.addEventListener("abort", resolve, { once: true }));
   log.info({ worker: name }, "worker stops");
-  await Promise.all([phases.close(10_000), commands.close(5_000), sweep.close(), sampler]);
+  await Promise.all([phases.close(10_000), commands.close(5_000), sweep.close(), sampler, beating]);
 }
