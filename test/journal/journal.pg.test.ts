@@ -14,7 +14,7 @@ import { startAttempt } from "../../src/journal/attempts.ts";
 import { readAttestation, requestClaim, unansweredClaims, writeAttestation } from "../../src/journal/claims.ts";
 import { appendEvent } from "../../src/journal/events.ts";
 import { initJournal } from "../../src/journal/init.ts";
-import { createDraft, listActive, requesters, setIntent } from "../../src/journal/migrations.ts";
+import { createDraft, listActive, setIntent } from "../../src/journal/migrations.ts";
 import { openJournal } from "../../src/journal/open.ts";
 import { markPhase } from "../../src/journal/phase-runs.ts";
 import { readUndoNote, writeUndoNote } from "../../src/journal/undo-notes.ts";

@@ -185,7 +185,10 @@ describe("people", () => {
     });
     const plan = { phase: "follow", steps: [step("one"), step("two", { undo: "irreversible" }), wait] } as const;
     const running = work(world, id, plan);
-    await waitFor(async () => (await done(world)).includes("two"), { ...soon, what: "the second step" });
+    await waitFor(async () => (await attemptsOf(journal.worker, { migrationId: id, phase: "follow" })).length === 3, {
+      ...soon,
+      what: "the third step",
+    });
     await setIntent(journal.worker, id, "abort", "ann");
     expect(await running).toEqual({ kind: "aborted" });
     expect(await done(world)).toEqual(["one", "two", "undo three", "undo one"]);
