@@ -4,7 +4,7 @@ import { posix } from "node:path";
  * Rooms of src (and jobs) that a room may import besides the leaves; `type:` allows type-only imports, a path only that file.
  * ARCHITECTURE.md "Rooms" holds the same table and says where and why it differs from the design.
  */
-const mayImport: Readonly<Record<string, readonly string[]>> = {
+export const mayImport: Readonly<Record<string, readonly string[]>> = {
   cli: ["*"],
   jobs: ["migration", "journal", "queue", "report"],
   slack: ["journal", "approvals", "report", "queue", "type:postgres"],
