@@ -28,8 +28,12 @@ export async function followByHand(stage: {
 async function nextHint(view: JournalView, migration: { state: string; phase: string } | undefined): Promise<string> {
   if (migration === undefined) return "Choose Greg and type: /migrate plan";
   const state = (await view.phaseState(migration.phase))?.state;
-  if (migration.state === "draft") return state === "done" ? "As Greg: /migrate start" : "Preflight runs; its findings come in the thread";
-  if (state === "paused" || state === "failed") return "Something needs you: read the card, then /migrate retry (or /migrate abort)";
+  if (migration.state === "draft" && (state === "paused" || state === "failed"))
+    return "Preflight names what is in the way, and the fix, in the thread; when it is mended, as Greg: /migrate check";
+  if (migration.state === "draft")
+    return state === "done" ? "As Greg: /migrate start" : "Preflight runs; its findings come in the thread";
+  if (state === "paused" || state === "failed")
+    return "Something needs you: read the card, then /migrate retry (or /migrate abort)";
   if (state !== "waiting") return `Nothing to do: ${migration.phase} runs`;
   const window = await view.window();
   if (!["promote", "cutover", "retire"].includes(migration.phase)) return `Nothing to do: ${migration.phase} begins`;

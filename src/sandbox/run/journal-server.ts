@@ -24,6 +24,15 @@ export async function startJournal(bindir: string, directory: string): Promise<S
     superuser: "postgres",
     settings: { max_connections: "100", shared_buffers: "32MB" },
   });
+  try {
+    return await prepareJournal(cluster);
+  } catch (thrown) {
+    await cluster[Symbol.asyncDispose]();
+    throw thrown;
+  }
+}
+
+async function prepareJournal(cluster: SandboxCluster): Promise<SandboxJournal> {
   await cluster.start();
   const adminPassword = randomBytes(24).toString("hex");
   {

@@ -1,146 +1,117 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { ids } from "../slack/cast.ts";
 import { seededChance } from "../s3/faults.ts";
-import type { FaultStory } from "./fault-stories.ts";
-import type { JournalView } from "./journal-view.ts";
-import type { SlackPeople } from "./slack-people.ts";
+import { type Driver, driver } from "./driver.ts";
+import { type PlayStage, turn } from "./turn.ts";
+import { postedGates, showRefusal, veto, voteOn } from "./voters.ts";
 
-/** The script's stage: it looks at the journal to know when it is somebody's turn, and acts only through Slack. */
-export interface PlayStage {
-  readonly people: SlackPeople;
-  readonly view: JournalView;
-  readonly story: FaultStory | undefined;
-  readonly seed: number;
-  readonly say: (line: string) => void;
-  readonly signal: AbortSignal;
-}
+/** Windows in their order, each with its phase. */
+const windows = [
+  ["promote", "window-1"],
+  ["cutover", "window-2"],
+  ["retire", "retire"],
+] as const;
 
-const names = { [ids.ann]: "Ann", [ids.bob]: "Bob", [ids.cyn]: "Cyn" } as const;
-
-/** Longest wait for anybody's turn; everything in the sandbox takes less. */
-const turnMs = 900_000;
+/** How often one window is asked for, and `go` typed, before the script gives up. */
+const mostTries = 8;
 
 /**
  * Greg drives, two of Ann, Bob and Cyn approve, Greg's own ✅ is refused once. Resolves when the migration is completed,
- * rejects when it failed or a turn does not come.
+ * rejects when preflight blocks it, a phase fails, or a turn does not come. Whatever is killed meanwhile, people do what they
+ * would: type again, ask again.
  */
 export async function playMigration(stage: PlayStage): Promise<void> {
   const chance = seededChance(stage.seed);
-  const greg = async (text: string, why: string): Promise<void> => {
-    await delay(200 + chance() * 300, undefined, { signal: stage.signal });
-    stage.say(`Greg types ${text} (${why})`);
-    await stage.people.hint("");
-    await stage.people.command(ids.greg, text);
-  };
-  await greg("/migrate plan", "what would be done");
-  await turn(stage, "preflight to end", async () => (await stage.view.phaseState("preflight"))?.state === "done");
-  await greg("/migrate start", "nothing blocks");
-  let showedRefusal = false;
-  let vetoed = false;
-  for (const [phase, window] of [["promote", "window-1"], ["cutover", "window-2"], ["retire", "retire"]] as const) {
-    await awaitPhase(stage, phase, greg);
-    for (;;) {
-      await greg("/migrate window", `${window}: asks two people`);
-      const windowId = await openedGates(stage, window);
-      await vote(stage, windowId, chance, !showedRefusal);
-      showedRefusal = true;
-      await greg("/migrate go", "every gate is armed");
-      const veto: { readonly step: string } | undefined = vetoed || stage.story?.veto?.window !== window ? undefined : stage.story.veto;
-      vetoed ||= veto !== undefined;
-      if (await ended(stage, windowId, phase, veto)) break;
-      stage.say(`${window} was put back; writes go where they went before. The driver asks again when the bridge follows.`);
-      await awaitPhase(stage, phase, greg);
-    }
-  }
+  const greg = driver(stage, chance);
+  await greg.type("/migrate plan", "what would be done");
+  await demandPreflight(stage);
+  await greg.type("/migrate start", "nothing blocks");
+  const shown = { refusal: false, veto: false };
+  for (const [phase, window] of windows) await throughWindow(stage, { greg, chance, phase, window, shown });
   await turn(stage, "the migration to be completed", async () => (await stage.view.migration())?.state === "completed");
 }
 
+interface Passage {
+  readonly greg: Driver;
+  readonly chance: () => number;
+  readonly phase: string;
+  readonly window: string;
+  /** What this run has shown already. */
+  readonly shown: { refusal: boolean; veto: boolean };
+}
+
+/** Asks, votes and goes until the window's phase is done. */
+async function throughWindow(stage: PlayStage, passage: Passage): Promise<void> {
+  const { phase, window } = passage;
+  for (let tries = 1; tries <= mostTries; tries += 1) {
+    await awaitPhase(stage, phase, passage.greg);
+    const windowId = await openedWindow(stage, passage);
+    if (windowId === undefined) continue;
+    if (await ended(stage, windowId, passage)) return;
+    stage.say(`${window} was put back; writes go where they went before. Greg asks again when the bridge follows.`);
+  }
+  throw new Error(`${window} did not come to its end in ${mostTries} tries`);
+}
+
+async function demandPreflight(stage: PlayStage): Promise<void> {
+  const verdict = await turn(stage, "preflight to end", async () => {
+    const phase = await stage.view.phaseState("preflight");
+    return phase !== undefined && ["done", "paused", "failed"].includes(phase.state) && phase;
+  });
+  if (verdict.state === "done") return;
+  throw new Error(`preflight found what is in the way, before anything was touched:\n${verdict.error ?? ""}`);
+}
+
 /** Waits until the window's phase is the present one and waits for people; a paused phase before it is retried by Greg. */
-async function awaitPhase(
-  stage: PlayStage,
-  phase: string,
-  greg: (text: string, why: string) => Promise<void>,
-): Promise<void> {
+async function awaitPhase(stage: PlayStage, phase: string, greg: Driver): Promise<void> {
   await turn(stage, `phase ${phase} to wait for people`, async () => {
     const now = await stage.view.migration();
     if (now === undefined) return false;
-    const state = (await stage.view.phaseState(now.phase))?.state;
-    if (now.phase === phase) return state === "waiting";
-    if (state === "failed") throw new Error(`phase ${now.phase} failed; see the thread of the card`);
-    if (state === "paused") {
-      await delay(2500, undefined, { signal: stage.signal });
-      await greg("/migrate retry", `${now.phase} has paused itself`);
-      await delay(1500, undefined, { signal: stage.signal });
+    const at = await stage.view.phaseState(now.phase);
+    if (now.phase === phase) return at?.state === "waiting";
+    if (at?.state === "failed")
+      throw new Error(`phase ${now.phase} failed: ${at.error ?? "see the thread of the card"}`);
+    if (at?.state === "paused") {
+      await delay(1000, undefined, { signal: stage.signal });
+      await greg.type("/migrate retry", `${now.phase} has paused itself`);
     }
     return false;
   });
 }
 
-/** The window's gates once each has its message. */
-async function openedGates(stage: PlayStage, window: string): Promise<number> {
-  return turn(stage, `the gates of ${window} to be posted`, async () => {
+/** Opens the window. @returns its id, `undefined` when it has to be asked for once more. */
+async function openedWindow(stage: PlayStage, { greg, chance, window, shown }: Passage): Promise<number | undefined> {
+  if (!(await greg.type("/migrate window", `${window}: asks two people`))) {
+    await delay(1000, undefined, { signal: stage.signal });
+  }
+  const asked = await postedGates(stage, window);
+  const first = asked.approvals[0]?.ts;
+  if (!shown.refusal && first !== undefined) await showRefusal(stage, first);
+  shown.refusal = true;
+  if (!(await voteOn(stage, asked, chance))) return undefined;
+  for (let tries = 1; tries <= mostTries; tries += 1) {
+    await greg.type("/migrate go", "every gate is armed");
     const now = await stage.view.window();
-    if (now?.name !== window || now.state !== "asking") return undefined;
-    const approvals = await stage.view.approvals(now.id);
-    return approvals.length > 0 && approvals.every(({ ts, state }) => ts !== undefined && state === "PENDING") ? now.id : undefined;
-  });
-}
-
-/** Two of the three approvers react on every gate; the first time the requester tries too and is told why that does not count. */
-async function vote(stage: PlayStage, windowId: number, chance: () => number, showRefusal: boolean): Promise<void> {
-  const voters = [ids.ann, ids.bob, ids.cyn].sort(() => chance() - 0.5).slice(0, 2);
-  const approvals = await stage.view.approvals(windowId);
-  const first = approvals[0]?.ts;
-  if (showRefusal && first !== undefined) {
-    stage.say("Greg reacts ✅ to his own request, which does not count");
-    await stage.people.react(ids.greg, first, "white_check_mark");
-    await turn(stage, "Drawbridge to tell Greg why", async () =>
-      (await stage.people.messages()).some(({ ephemeralTo, text }) => ephemeralTo === ids.greg && /not counted/i.test(text)),
-    );
-    await stage.people.react(ids.greg, first, "white_check_mark", false);
+    if (now?.id !== asked.id) return undefined;
+    // a refusal is read, not counted: the worker may have died after it opened the window
+    if (now.state !== "asking") return asked.id;
+    const stillArmed = (await stage.view.approvals(asked.id)).every(({ state }) => state === "ARMED");
+    if (!stillArmed) return undefined;
+    await delay(1000, undefined, { signal: stage.signal });
   }
-  for (const voter of voters) {
-    stage.say(`${names[voter] ?? voter} reads ${approvals.length} gate${approvals.length === 1 ? "" : "s"} and reacts ✅`);
-    for (const { ts } of approvals) {
-      await delay(100 + chance() * 300, undefined, { signal: stage.signal });
-      if (ts !== undefined) await stage.people.react(voter, ts, "white_check_mark");
-    }
-  }
-  await turn(stage, "every gate to be armed", async () =>
-    (await stage.view.approvals(windowId)).every(({ state }) => state === "ARMED"),
-  );
+  return undefined;
 }
 
 /** True when the window's phase is done, false when the window was put back. */
-async function ended(
-  stage: PlayStage,
-  windowId: number,
-  phase: string,
-  veto: { readonly step: string } | undefined,
-): Promise<boolean> {
-  if (veto !== undefined) {
-    await turn(stage, `step ${veto.step}`, () => stage.view.stepStarted(veto.step));
-    const gate = (await stage.view.approvals(windowId))[0]?.ts;
-    stage.say("Cyn has second thoughts and reacts ⛔ while the window is open");
-    if (gate !== undefined) await stage.people.react(ids.cyn, gate, "no_entry");
+async function ended(stage: PlayStage, windowId: number, { phase, window, shown }: Passage): Promise<boolean> {
+  const story = stage.story?.veto;
+  if (story !== undefined && story.window === window && !shown.veto) {
+    shown.veto = true;
+    await veto(stage, windowId, story.step);
   }
-  return turn(stage, `${phase} to end`, async () => {
-    const window = await stage.view.window();
-    if (window?.id === windowId && (window.state === "put-back" || window.state === "cancelled")) return { done: false };
-    const state = (await stage.view.phaseState(phase))?.state;
-    if (state === "done") return { done: true };
-    return undefined;
-  }).then(({ done }) => done);
-}
-
-/** Waits for somebody's turn. */
-async function turn<T>(stage: PlayStage, what: string, look: () => Promise<T | undefined | false>): Promise<T> {
-  const end = Date.now() + turnMs;
-  for (;;) {
-    stage.signal.throwIfAborted();
-    const found = await look();
-    if (found !== undefined && found !== false) return found;
-    if (Date.now() > end) throw new Error(`waited ${turnMs / 1000} s for ${what}`);
-    await delay(150, undefined, { signal: stage.signal });
-  }
+  const { done } = await turn(stage, `${phase} to end`, async () => {
+    const now = await stage.view.window();
+    if (now?.id === windowId && (now.state === "put-back" || now.state === "cancelled")) return { done: false };
+    return (await stage.view.phaseState(phase))?.state === "done" && { done: true };
+  });
+  return done;
 }

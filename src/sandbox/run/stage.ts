@@ -9,7 +9,7 @@ import { herokuApp } from "./config-file.ts";
 import { faultStories } from "./fault-stories.ts";
 import { writeInfo } from "./info-file.ts";
 import type { SandboxOptions } from "./options.ts";
-import { makeRunDirectory } from "./run-directory.ts";
+import type { RunDirectory } from "./run-directory.ts";
 import { openSandboxWorld, type SandboxWorld, type WorldSpec } from "./sandbox-world.ts";
 
 /** A sandbox that is ready to be played in. */
@@ -26,6 +26,7 @@ const sampleOrders = 20_000;
 /** Starts the world, loads the data, takes the first base backup, and lets the shop open. */
 export async function openStage(
   options: SandboxOptions,
+  directory: RunDirectory,
   signal: AbortSignal,
   print: (line: string) => void,
   log: Log,
@@ -35,7 +36,9 @@ export async function openStage(
   const tellInfo = (): void => {
     if (options.info !== undefined && world !== undefined) writeInfo(options.info, world);
   };
-  const opened = await openSandboxWorld(worldSpec(options, { sourceBindir, print, log, onProcesses: tellInfo }));
+  const opened = await openSandboxWorld(
+    worldSpec(options, { sourceBindir, directory, print, log, onProcesses: tellInfo }),
+  );
   world = opened;
   let visitors: Visitors | undefined;
   const watch = watchOwner(opened);
@@ -47,6 +50,7 @@ export async function openStage(
     await opened[Symbol.asyncDispose]();
   };
   try {
+    signal.throwIfAborted();
     await fillSource(opened, options, signal, print);
     await opened.source.takeBaseBackup(signal);
     await opened.startRoles();
@@ -65,19 +69,21 @@ export async function openStage(
 
 function worldSpec(
   options: SandboxOptions,
-  given: Pick<WorldSpec, "sourceBindir" | "log" | "onProcesses"> & { readonly print: (line: string) => void },
+  given: Pick<WorldSpec, "sourceBindir" | "directory" | "log" | "onProcesses"> & {
+    readonly print: (line: string) => void;
+  },
 ): WorldSpec {
   if (options.load !== undefined && !existsSync(options.load)) {
     throw new Error(`--load ${options.load}: there is no such file`);
   }
-  const directory = makeRunDirectory();
+  const { directory } = given;
   const story = faultStories.find(({ name }) => name === options.fault);
   const fault = story?.workerFault;
   const mark = join(directory.path, "fault-happened");
   const workerEnv = fault === undefined ? {} : { DRAWBRIDGE_FAULT: fault, DRAWBRIDGE_FAULT_MARK: mark };
   given.print(`Starting PostgreSQL, Redis and the stand-ins in ${directory.path} …`);
   const { print, ...rest } = given;
-  return { ...rest, directory, clientBindir: findClientBindir(), policy: story?.policy ?? {}, workerEnv, say: print };
+  return { ...rest, clientBindir: findClientBindir(), policy: story?.policy ?? {}, workerEnv, say: print };
 }
 
 async function fillSource(

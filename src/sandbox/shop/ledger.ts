@@ -109,8 +109,30 @@ function expectations(entries: readonly LedgerEntry[]): ReadonlyMap<string, Expe
   return orders;
 }
 
-/** Reads the orders that the ledger names from the database at `url` and compares. */
+/** Reads the orders that the ledger names from the database at `url` and compares. Nobody may write meanwhile. */
 export async function checkLedger(entries: readonly LedgerEntry[], url: string): Promise<LedgerCheck> {
+  return compareLedger(entries, await findOrders(entries, url));
+}
+
+/**
+ * The same while the shop goes on writing: an order that it began to delete after the ledger was read may be there or not.
+ * Everything else that was acknowledged until then has to hold.
+ */
+export async function checkLedgerWhileWriting(
+  path: string,
+  url: string,
+): Promise<LedgerCheck & { readonly entries: readonly LedgerEntry[] }> {
+  const entries = await readLedger(path);
+  const found = await findOrders(entries, url);
+  const attempts = (ledger: readonly LedgerEntry[]): readonly LedgerEntry[] =>
+    ledger.filter(({ op }) => op === "attempt");
+  const known = new Set(attempts(entries).map(({ id, at }) => `${id} ${at}`));
+  const since = attempts(await readLedger(path)).filter(({ id, at }) => !known.has(`${id} ${at}`));
+  return { ...compareLedger([...entries, ...since], found), entries };
+}
+
+/** The present version of each order that the ledger names and the database has. */
+async function findOrders(entries: readonly LedgerEntry[], url: string): Promise<ReadonlyMap<string, number>> {
   const ids = [...new Set(entries.map((entry) => entry.id))].filter((id) => id !== "");
   const found = new Map<string, number>();
   const client = new Client({ connectionString: url, statement_timeout: 60_000 });
@@ -126,7 +148,7 @@ export async function checkLedger(entries: readonly LedgerEntry[], url: string):
   } finally {
     await client.end();
   }
-  return compareLedger(entries, found);
+  return found;
 }
 
 /** A stretch without acknowledged writes. Times in milliseconds since 1970. */

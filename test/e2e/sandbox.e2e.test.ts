@@ -1,0 +1,90 @@
+import { Client } from "pg";
+import { expect, test } from "vitest";
+import { startSandbox } from "../support/sandbox.ts";
+import { type ChangeLog, changeLog, type ChannelMessage, readChannel } from "./channel.ts";
+import { faultsOf, reportSchema } from "./report.ts";
+import { allLogs, watchSecrets } from "./secrets.ts";
+
+/** Phases that take long in earnest, in which people are told at least every so often. */
+const watched = ["restore-bridge", "follow", "replicate"];
+const mostQuietMs = 15_000;
+
+interface Shown {
+  readonly main: readonly ChannelMessage[];
+  readonly comms: readonly ChannelMessage[];
+  /** By phase: from when to when it ran, in milliseconds since 1970. */
+  readonly phases: ReadonlyMap<string, readonly [number, number]>;
+}
+
+test("a whole migration is played, reported, shown to people, and gives no secret away", async () => {
+  await using sandbox = startSandbox();
+  const info = await sandbox.ready();
+  await using secrets = await watchSecrets(sandbox, info);
+  const card = changeLog();
+  let shown: Shown | undefined;
+  let over = false;
+  void sandbox.ended.then(() => (over = true));
+  while (!over) {
+    await secrets.look();
+    // the stand-ins end with the run: what was seen last is what counts
+    const now = await look(info, card).catch(() => undefined);
+    if (now !== undefined) shown = now;
+    if (now !== undefined && now.phases.has("retire")) await secrets.takeJournal().catch(() => undefined);
+    await new Promise((resolve) => setTimeout(resolve, 150));
+  }
+  const output = sandbox.output();
+  const lastWords = output.slice(-4_000);
+  expect(await sandbox.ended, lastWords).toBe(0);
+  const report = reportSchema.parse(sandbox.report());
+  expect(faultsOf(report)).toEqual([]);
+  expect(report.windows.map(({ name }) => name)).toEqual(["window-1", "window-2"]);
+  expect(output).toContain("DATABASE_URL belonged to: heroku → bridge → RDS");
+  expectChannel(shown);
+  for (const phase of watched) {
+    const [from, to] = shown?.phases.get(phase) ?? [0, Number.POSITIVE_INFINITY];
+    expect(card.longestQuietMs(from, to), `the card in ${phase}`).toBeLessThan(mostQuietMs + 1_000);
+  }
+  expect(secrets.count()).toBeGreaterThan(8);
+  const logs = allLogs(sandbox.directory() ?? "");
+  expect(logs).toContain("worker is up");
+  expect(secrets.leaks({ slack: JSON.stringify(shown), logs, output, report: JSON.stringify(report) })).toEqual([]);
+});
+
+async function look(info: { slack: { control: string }; journal: { url: string } }, card: ChangeLog): Promise<Shown> {
+  const main = await readChannel(info.slack.control, "C0MIGRATION");
+  card.note(main.find(({ text }) => /shop-production moves to RDS/.test(text))?.plain);
+  const comms = await readChannel(info.slack.control, "C0COMMS0000");
+  return { main, comms, phases: await phaseTimes(info.journal.url) };
+}
+
+async function phaseTimes(url: string): Promise<Shown["phases"]> {
+  const client = new Client({ connectionString: url });
+  await client.connect();
+  try {
+    const { rows } = await client.query<{ phase: string; started: Date; ended: Date | null }>(
+      "select phase, started_at as started, ended_at as ended from journal.phase_run where started_at is not null",
+    );
+    return new Map(
+      rows.map(({ phase, started, ended }) => [phase, [started.getTime(), (ended ?? new Date()).getTime()]]),
+    );
+  } finally {
+    await client.end();
+  }
+}
+
+function expectChannel(shown: Shown | undefined): void {
+  const main = shown?.main ?? [];
+  const refusals = main.filter(({ ephemeralTo, text }) => ephemeralTo !== undefined && /not counted/i.test(text));
+  expect(
+    refusals.map(({ ephemeralTo }) => ephemeralTo),
+    "Greg's own ✅ is refused once",
+  ).toHaveLength(1);
+  const standing = main.filter(({ ephemeralTo }) => ephemeralTo === undefined);
+  expect(standing.length, "top-level messages").toBeLessThanOrEqual(25);
+  expect(standing.filter(({ text }) => /shop-production moves to RDS/.test(text)).length, "live cards").toBe(1);
+  const told = (shown?.comms ?? []).map(({ text }) => text).join("\n");
+  expect(told).toMatch(/In progress/);
+  expect(told).toMatch(/Completed/);
+  // customers never read our words
+  expect(told).not.toMatch(/fence|WAL|promot|bridge|DATABASE_URL/i);
+}
