@@ -31,6 +31,8 @@ export interface WindowClaim {
   readonly approvers: readonly Approver[];
   /** The digest of what each gate would do as of now. */
   readonly digests: ReadonlyMap<string, string>;
+  /** Digest of the configuration that the subjects were made from: the window runs under no other. */
+  readonly configDigest?: string;
   /** How long the window may stay open before its point of no return; `undefined`: no deadline. */
   readonly deadlineMs: number | undefined;
 }
@@ -49,6 +51,7 @@ export async function openWindow(world: World, go: { readonly windowId: number; 
     migrationId: world.migrationId,
     policy: { ...approvals, team: slack.team, enterprise: slack.enterprise },
     approvers: approvals.approvers,
+    configDigest: world.configDigest,
     digests: new Map(subjects.map(({ gate, digest }) => [gate, digest])),
     // retiring has no outage that a deadline would end
     deadlineMs: name === "retire" ? undefined : policy.windowDeadlineSeconds * 1_000,
@@ -120,7 +123,8 @@ async function consume(
       if (!(await moveApproval(tx, id, { from: ["ARMED"], to: "CONSUMED", reason: `go by ${claim.by}` })))
         throw closed([id]);
     }
-    const facts = { attestedAt: attestation.observedAt.toISOString(), nonce: at.nonce, openedBy: claim.by };
+    const seenAt = attestation.observedAt.toISOString();
+    const facts = { attestedAt: seenAt, nonce: at.nonce, openedBy: claim.by, configDigest: claim.configDigest };
     if (!(await openWindowRow(tx, at.window.id, claim.deadlineMs, facts))) throw closed(["the window no longer asks"]);
     await appendEvent(tx, {
       migrationId: claim.migrationId,

@@ -25,7 +25,8 @@ export function retryDecision(
   failures: number,
   place: RetryPlace = "plain",
 ): RetryDecision {
-  if (error.outcome === "aborted") return { kind: "stopped" };
+  // beyond the point of no return nobody can have told us to stop: an abort from within a library is a fault like others
+  if (error.outcome === "aborted" && place !== "past-no-return") return { kind: "stopped" };
   const { firstMs, mostMs, tries } = rules[place];
   const backoffMs = Math.min(mostMs, firstMs * 2 ** Math.min(20, Math.max(0, failures - 1)));
   const afterMs = error.retryAfterMs === undefined ? backoffMs : Math.min(error.retryAfterMs, mostMs);

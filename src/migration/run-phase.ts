@@ -4,6 +4,7 @@ import { fenced } from "../journal/fenced.ts";
 import { getMigration, type Migration } from "../journal/migrations.ts";
 import { getPhaseRun, markPhase, markRunning, type PhaseRun, phaseRuns } from "../journal/phase-runs.ts";
 import { type Phase, phases, windowOf } from "../journal/phase.ts";
+import { isApprovedConfiguration } from "./approved-configuration.ts";
 import { heldRegistry } from "./held.ts";
 import { type Advanced, hold, journalOutcome } from "./journal-outcome.ts";
 import { type Lease, takeLease } from "./lease.ts";
@@ -75,6 +76,7 @@ async function advanceUnder<W extends RunnerWorld>(
     shutdown: deps.shutdown,
   };
   await refreshWindow(run);
+  if (!(await isApprovedConfiguration(run))) return { kind: "idle" };
   const puttingBack = puttingBackFor(run);
   if (!isDue(migration, state, run)) return { kind: "idle" };
   return (puttingBack && (await takeBack(run, puttingBack))) ?? (await drive(run, state));

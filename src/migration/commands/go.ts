@@ -16,7 +16,12 @@ export const goCommand: CommandHandler = async (world, { command, ring }) => {
   if (migration === undefined || window === undefined) {
     return refused("No window waits for you. `/migrate window` asks for approvals first.");
   }
-  if (window.state === "open") return refused(`${window.name} is open already.`);
+  if (migration.intent !== "run") {
+    return refused(
+      `${migration.id} is held: the votes would be used up for nothing. \`/migrate resume\`, then \`/migrate go\`.`,
+    );
+  }
+  if (window.state === "open") return refused(`${window.name.replace("-", " ")} is open already.`);
   const approvals = await approvalsOf(db, migration.id, window.id);
   const missing = approvals.filter(({ state }) => state !== "ARMED");
   if (missing.length > 0) {

@@ -1,0 +1,53 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { noteWindow } from "../../src/journal/windows.ts";
+import { retryDecision } from "../../src/migration/retry.ts";
+import { startCluster, type TestCluster } from "../support/cluster.ts";
+import { makeJournal, type TestJournal } from "../support/journal.ts";
+import {
+  done,
+  makeScratch,
+  migrationAt,
+  openWindow1,
+  scratchWorld,
+  type ScratchWorld,
+  step,
+  work,
+} from "./runner-kit.ts";
+
+let cluster: TestCluster;
+let journal: TestJournal;
+
+beforeAll(async () => {
+  cluster = await startCluster();
+  journal = await makeJournal(cluster);
+});
+afterAll(async () => {
+  await journal[Symbol.asyncDispose]();
+  await cluster[Symbol.asyncDispose]();
+});
+
+test("a worker whose configuration nobody approved does not touch an open window; the right one goes on", async () => {
+  const id = "configured";
+  const world = scratchWorld(journal.worker, await makeScratch(cluster));
+  await migrationAt(journal.worker, id, "promote");
+  const windowId = await openWindow1(journal, id);
+  await noteWindow(journal.worker, windowId, { configDigest: "approved" });
+  const gated = step("gated", { gate: "maintenance" });
+  const noReturn = step("no-return", { noReturn: true, run: async () => ({}), undo: "irreversible" });
+  const plan = { phase: "promote", steps: [gated, noReturn] } as const;
+  const stranger: ScratchWorld = { ...world, configDigest: "another" };
+  for (let rings = 0; rings < 3; rings += 1) expect(await work(stranger, id, plan)).toEqual({ kind: "idle" });
+  expect(await done(world)).toEqual([]);
+  const told = await journal.admin.query<{ message: string }>(
+    "select facts ->> 'message' as message from journal.outbox where kind = 'failure' and migration_id = $1",
+    [id],
+  );
+  expect(told).toEqual([{ message: expect.stringMatching(/approved under configuration approved.*another/) }]);
+  expect(await work({ ...world, configDigest: "approved" }, id, plan)).toMatchObject({ kind: "done" });
+});
+
+test("beyond the point of no return an abort from within a library is a fault, and is waited after", () => {
+  const abort = { outcome: "aborted", retryAfterMs: undefined } as const;
+  expect(retryDecision(abort, 1, "past-no-return")).toEqual({ kind: "retry", afterMs: 500 });
+  expect(retryDecision(abort, 1, "window")).toEqual({ kind: "stopped" });
+});
