@@ -1,3 +1,4 @@
+import type { Code } from "../errors.ts";
 import type { Phase } from "../journal/phase.ts";
 import type { Step } from "./step.ts";
 
@@ -7,7 +8,7 @@ export interface PhasePlan<W> {
   readonly steps: readonly Step<W>[];
   /**
    * Which earlier phases have to run anew after the phase's window was put back. `attempted`: every step that was
-   * started in this try, undone or not.
+   * started in this try, undone or not; `code`: why it was put back.
    */
-  restartsWhenPutBack?(attempted: readonly string[]): readonly Phase[];
+  restartsWhenPutBack?(attempted: readonly string[], code: Code): readonly Phase[];
 }

@@ -1,3 +1,4 @@
+import type { Code } from "../errors.ts";
 import type { Phase } from "../journal/phase.ts";
 import type { PhasePlan } from "./phase-plan.ts";
 import type { Step } from "./step.ts";
@@ -123,12 +124,12 @@ export const plan: Readonly<Record<Phase, readonly Step[]>> = {
 };
 
 /**
- * The plan of one phase. A window 1 that was put back after the promotion had begun leaves a bridge that may have left the
- * source's timeline: it is restored again, and has to settle again.
+ * The plan of one phase. A window 1 that was put back after the promotion had begun, or because the bridge is no standby
+ * of the source any more, leaves a bridge that may have left the source's timeline: it is restored and settles again.
  */
 export function phasePlan(phase: Phase): PhasePlan<World> {
   if (phase !== "promote") return { phase, steps: plan[phase] };
-  const restartsWhenPutBack = (attempted: readonly string[]): readonly Phase[] =>
-    attempted.includes(promoteBridge.name) ? ["restore-bridge", "follow"] : [];
+  const restartsWhenPutBack = (attempted: readonly string[], code: Code): readonly Phase[] =>
+    attempted.includes(promoteBridge.name) || code === "DB_RESTORE_AGAIN" ? ["restore-bridge", "follow"] : [];
   return { phase, steps: plan[phase], restartsWhenPutBack };
 }

@@ -40,7 +40,7 @@ export async function putBack<W extends RunnerWorld>(run: Run<W>, cause: Drawbri
     await tell(tx, run, "put-back", { ...reason, window: window.name, irreversible: result.irreversible });
     await tellFailure(tx, run, cause, {
       title: `${window.name} was put back`,
-      did: `undone: ${result.attempted.toReversed().join(", ") || "nothing, for nothing had begun"}`,
+      did: `undone: ${undone(result).toReversed().join(", ") || "nothing, for nothing had begun"}`,
       safe: "nothing lost",
       putBack: true,
     });
@@ -57,7 +57,7 @@ async function restart<W extends RunnerWorld>(
 ): Promise<void> {
   await raiseTry(tx, run.migrationId, run.phase);
   await markPhase(tx, run, { state: "waiting", failures: 0, error: errorFacts(cause) });
-  const again = run.plan.restartsWhenPutBack?.(result.attempted) ?? [];
+  const again = run.plan.restartsWhenPutBack?.(result.attempted, cause.code) ?? [];
   for (const phase of again) await raiseTry(tx, run.migrationId, phase);
   const first = phases.find((phase) => again.includes(phase));
   if (first !== undefined) {
@@ -82,7 +82,7 @@ export async function abandon<W extends RunnerWorld>(run: Run<W>, cause: Drawbri
     const left = (await phaseRuns(tx, run.migrationId)).filter((phase) => phase.state === "done");
     await markPhase(tx, run, { state: "failed", error: errorFacts(cause) });
     await setState(tx, run.migrationId, "aborted");
-    const facts = { undone: result.attempted, left: left.map((phase) => phase.phase) };
+    const facts = { undone: undone(result), left: left.map((phase) => phase.phase) };
     await tell(tx, run, "migration-aborted", { ...facts, irreversible: result.irreversible });
     await tellFailure(tx, run, cause, {
       title: "The migration was aborted",
@@ -91,6 +91,10 @@ export async function abandon<W extends RunnerWorld>(run: Run<W>, cause: Drawbri
     });
   });
   return "aborted";
+}
+
+function undone({ attempted, irreversible }: UndoResult): readonly string[] {
+  return attempted.filter((step) => !irreversible.includes(step));
 }
 
 async function tryAgain<W extends RunnerWorld>(

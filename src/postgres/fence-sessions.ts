@@ -71,3 +71,20 @@ export async function endOthers(session: Queryable): Promise<number> {
   );
   return Number(row?.ended ?? 0);
 }
+
+/**
+ * Ends the sessions of every fence on this database but `keep`: those of a worker that was cut off from us may linger with
+ * their locks. Whoever holds the migration's lease may; a worker that has lost it notices so that its fence is gone.
+ * Waits up to 5 s for each to end. Returns how many there were.
+ */
+export async function endFenceSessions(session: Queryable, keep: readonly number[] = []): Promise<number> {
+  const [row] = await session.query<{ ended: string }>(
+    `with doomed as materialized (
+       select a.pid from pg_stat_activity a
+       where a.datname = current_database() and a.backend_type = 'client backend' and a.pid <> pg_backend_pid()
+         and a.application_name in ('${controlPrefix}fence', '${controlPrefix}fence-locks') and a.pid <> all ($1::int[]))
+     select count(*) filter (where pg_terminate_backend(pid, 5000)) as ended from doomed`,
+    [[...keep]],
+  );
+  return Number(row?.ended ?? 0);
+}

@@ -1,7 +1,13 @@
 import { systemClock } from "../clock.ts";
 import { DrawbridgeError, explain } from "../errors.ts";
 import type { Secret } from "../redact.ts";
-import { endOthers, type OtherBackend, openControlSession, otherBackends } from "./fence-sessions.ts";
+import {
+  endFenceSessions,
+  endOthers,
+  type OtherBackend,
+  openControlSession,
+  otherBackends,
+} from "./fence-sessions.ts";
 import { qualified, quoteIdent, type TableName } from "./identifier.ts";
 import type { Session } from "./session.ts";
 import { sqlState } from "./sql-error.ts";
@@ -61,6 +67,7 @@ export async function raiseFence(options: FenceOptions): Promise<Fence> {
   let locks: Session | undefined;
   try {
     locks = await openControlSession(options.url, "fence-locks", options.deadlineMs);
+    await endFenceSessions(control, [locks.pid]);
     await forbidTimeouts(locks);
     const fencedAt = await closeDoor(control, options);
     const locked = await lockAll(locks, control, options, end);

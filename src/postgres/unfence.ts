@@ -2,7 +2,7 @@ import { DrawbridgeError, explain } from "../errors.ts";
 import type { Secret } from "../redact.ts";
 import { setting } from "./catalog.ts";
 import type { Queryable } from "./connect.ts";
-import { endOthers, openControlSession } from "./fence-sessions.ts";
+import { endFenceSessions, endOthers, openControlSession } from "./fence-sessions.ts";
 import { qualified, quoteIdent } from "./identifier.ts";
 import { openSession } from "./session.ts";
 import { userTables } from "./tables.ts";
@@ -88,13 +88,15 @@ export interface LiftOptions {
 /**
  * Takes a fence away and proves it with a fresh session. May be called again, and on a bridge that inherited the fence.
  * Sessions that were opened while the fence stood keep its read-only default for life, so they are ended.
- * The locks are the fence's session's: `Fence.release` first. Returns whether a fence stood.
+ * A fence of this process is let go first (`Fence.release`); locks that a vanished process left are ended here.
+ * Returns whether a fence stood.
  * @throws DrawbridgeError `DB_FENCE_REFUSED` when new sessions are still read-only, `DB_CONNECTION`.
  */
 export async function liftFence(url: Secret, database: string, options: LiftOptions = {}): Promise<boolean> {
   await using session = await openControlSession(url, "unfence");
   const stood = (await readOnlyDefault(session, database)) !== undefined;
   for (const role of options.login ?? []) await session.query(`alter role ${quoteIdent(role)} login`);
+  await endFenceSessions(session);
   if (stood) {
     await session.query(`alter database ${quoteIdent(database)} reset default_transaction_read_only`);
     await endOthers(session);

@@ -30,7 +30,16 @@ const restartPauseMs = 300;
 
 /** What every child needs of our environment; secrets come from its spec alone. */
 export function plainEnv(): Record<string, string> {
-  const names = ["PATH", "HOME", "LANG", "TMPDIR", "TZ", "DRAWBRIDGE_PG_BINDIR", "DRAWBRIDGE_PG_CLIENT_BINDIR", "DRAWBRIDGE_FAULT_HOLD"];
+  const names = [
+    "PATH",
+    "HOME",
+    "LANG",
+    "TMPDIR",
+    "TZ",
+    "DRAWBRIDGE_PG_BINDIR",
+    "DRAWBRIDGE_PG_CLIENT_BINDIR",
+    "DRAWBRIDGE_FAULT_HOLD",
+  ];
   return Object.fromEntries(
     names.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
   );

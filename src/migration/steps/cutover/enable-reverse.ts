@@ -1,3 +1,4 @@
+import { endFenceSessions } from "../../../postgres/fence-sessions.ts";
 import { enableSubscription } from "../../../postgres/subscriptions.ts";
 import { openControl } from "../../databases.ts";
 import { replicationNames } from "../../names.ts";
@@ -16,6 +17,8 @@ export const enableReverse: Step = {
     await context.held("fence")?.[Symbol.asyncDispose]();
     await using bridge = openControl(await world.databases.bridgeUrl("admin"), "reverse");
     await context.assertLease();
+    // those of a worker that died or was cut off, which this process does not hold
+    await endFenceSessions(bridge);
     await enableSubscription(bridge, name);
     return { subscription: name };
   },

@@ -2,6 +2,7 @@ import { DrawbridgeError } from "../../../errors.ts";
 import { passNoReturn } from "../../../journal/windows.ts";
 import type { Step } from "../../step.ts";
 import { demandFence } from "./demand-fence.ts";
+import { keepWritersStopped } from "./writers.ts";
 
 /**
  * Writes the point of no return, in one statement that also looks whether anyone has stopped the window. From here the
@@ -10,9 +11,10 @@ import { demandFence } from "./demand-fence.ts";
 export const pointOfNoReturn: Step = {
   name: "point-of-no-return",
   noReturn: true,
-  deadlineMs: 15_000,
+  deadlineMs: 150_000,
   observe: async () => undefined,
   run: async (world, context) => {
+    await keepWritersStopped(world, context);
     await demandFence(context);
     if (context.window === undefined) {
       throw new DrawbridgeError("DB_JOURNAL_CONFLICT", "the point of no return exists only in a window");
