@@ -140,6 +140,12 @@ create statistics public.people_stats (dependencies) on born, mood from public.p
 alter default privileges in schema billing grant select on tables to public;
 grant select (id, name) on public.people to public;
 
+-- policies hide rows from whoever copies without BYPASSRLS
+create table billing.secret_note (id integer primary key, owner_name text not null, note text not null);
+insert into billing.secret_note select n, 'someone else', 'note ' || n from generate_series(1, 40) n;
+alter table billing.secret_note enable row level security;
+create policy own_notes on billing.secret_note using (owner_name = current_user);
+
 -- what a grown application has: many small tables
 do $$
 declare

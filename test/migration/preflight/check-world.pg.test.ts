@@ -164,6 +164,7 @@ const badAsOwner = [
   "alter table orders enable always trigger always_on",
   "create table tenants (id int primary key)",
   "alter table tenants enable row level security",
+  "alter table tenants force row level security",
   "create table sums (id int primary key, n int, twice int generated always as (n * 2) stored)",
   "create materialized view totals as select count(*) as n from orders",
   "create function plain(text) returns text language sql immutable as 'select helper($1)'",
@@ -202,7 +203,7 @@ const expectedWords = [
 const mended = [
   "alter table raw add column id bigint generated always as identity primary key",
   "alter table orders enable trigger always_on",
-  "alter table tenants disable row level security",
+  "alter table tenants no force row level security",
   "select lo_unlink(oid) from pg_largeobject_metadata",
   "alter schema drawbridge rename to bridges",
   "alter function plain set search_path = public, pg_temp",

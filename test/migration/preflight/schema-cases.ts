@@ -115,7 +115,7 @@ export const ofSchema: readonly Case[] = [
   ]),
   failing(23, "row security", withSource({ tables: [table({ rowSecurity: true })] }), [
     "row-security",
-    "blocker",
+    "note",
     /public\.orders/,
   ]),
   failing(24, "a trigger that fires under apply", special({ applyTriggers: ["public.orders.audit"] }), [

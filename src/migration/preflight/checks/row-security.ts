@@ -1,6 +1,6 @@
-import { blocker, type Check, count, listed, type Remark } from "../finding.ts";
+import { blocker, type Check, count, listed, note, type Remark } from "../finding.ts";
 
-/** Number 23: policies hide rows from whoever copies without BYPASSRLS, silently; FORCE hides them from the owner too. */
+/** Number 23: policies hide rows from whoever copies without BYPASSRLS, silently (ours has it); FORCE hides them from the owner too. */
 export const rowSecurity: Check = {
   name: "row-security",
   judge: ({ source }) => {
@@ -20,9 +20,9 @@ export const rowSecurity: Check = {
     }
     if (enabled.length > 0) {
       remarks.push(
-        blocker(
-          `${count(enabled.length, "table")} with row level security: ${named(enabled)}. A copy by a role without BYPASSRLS would silently leave rows out.`,
-          "`alter table <table> disable row level security;` for the time of the migration, where the application can do without it; otherwise these tables cannot be migrated yet.",
+        note(
+          `${count(enabled.length, "table")} with row level security: ${named(enabled)}. Drawbridge copies them with BYPASSRLS, so that no policy hides a row; the policies go along.`,
+          "Nothing to do.",
         ),
       );
     }
