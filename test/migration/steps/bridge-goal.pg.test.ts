@@ -1,0 +1,106 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { readGoal, setGoal, writeAgentState } from "../../../src/journal/agent-goals.ts";
+import type { AgentFacts, AgentParams, AgentState } from "../../../src/journal/agent-rows.ts";
+import type { JsonObject } from "../../../src/journal/json.ts";
+import { createDraft } from "../../../src/journal/migrations.ts";
+import type { StepContext } from "../../../src/migration/step.ts";
+import { takeFirstBackup } from "../../../src/migration/steps/promote/take-first-backup.ts";
+import { aimBridge, rememberGoal, watchBridge } from "../../../src/migration/steps/restore/bridge-goal.ts";
+import type { World } from "../../../src/migration/world.ts";
+import { startCluster, type TestCluster } from "../../support/cluster.ts";
+import { makeJournal, type TestJournal } from "../../support/journal.ts";
+
+let cluster: TestCluster;
+let journal: TestJournal;
+let made = 0;
+
+beforeAll(async () => {
+  cluster = await startCluster();
+  journal = await makeJournal(cluster);
+});
+afterAll(async () => {
+  await journal[Symbol.asyncDispose]();
+  await cluster[Symbol.asyncDispose]();
+});
+
+/** The part of the world that a goal needs, for a migration of its own whose bridge is empty. */
+async function fresh(): Promise<World> {
+  const migrationId = `goal-${++made}`;
+  await createDraft(journal.worker, { id: migrationId, driver: "dan", configDigest: "c" });
+  await setGoal(journal.admin, migrationId, "wiped", {});
+  // steps see more of the world; these functions look at nothing else
+  return { migrationId, journal: { ...journal.worker, db: journal.admin } } as unknown as World;
+}
+
+function contextWith(memory: JsonObject): StepContext {
+  const signal = new AbortController().signal;
+  return {
+    signal,
+    memory,
+    assertLease: async () => undefined,
+    progress: async () => undefined,
+  } as unknown as StepContext;
+}
+
+const params = { backup: "LATEST", systemIdentifier: "7", sourceSettings: { max_connections: 100 } } as const;
+
+const says = async (world: World, epoch: bigint, state: AgentState["state"], facts: AgentFacts = {}): Promise<void> =>
+  writeAgentState(journal.admin, { migrationId: world.migrationId, epoch, state, facts });
+
+const failed = (outcome: string): AgentFacts => ({ error: { code: "DB_ARCHIVE_ACCESS", message: "no", outcome } });
+
+const watching = { deadlineMs: 5_000, everyMs: 10, patience: 2, what: "it" } as const;
+
+test("a restarted worker goes on watching the goal of the attempt before: the restore does not begin from zero", async () => {
+  const world = await fresh();
+  const memory = await rememberGoal(world);
+  const first = await aimBridge(world, contextWith(memory), { goal: "standby", params });
+  await says(world, first, "restoring");
+  // the journal gives keys back in an order of its own
+  const other: AgentParams = { sourceSettings: { max_connections: 100 }, systemIdentifier: "7", backup: "LATEST" };
+  expect(await aimBridge(world, contextWith(memory), { goal: "standby", params: other })).toBe(first);
+  await says(world, first, "failed", failed("retryable"));
+  expect(await aimBridge(world, contextWith(memory), { goal: "standby", params })).toBe(first);
+});
+
+test("other parameters, a goal on which the agent gave up, and a goal of an earlier try are set anew", async () => {
+  const world = await fresh();
+  const memory = await rememberGoal(world);
+  const aim = async (note: JsonObject, more: AgentParams = params): Promise<bigint> =>
+    aimBridge(world, contextWith(note), { goal: "standby", params: more });
+  const first = await aim(memory);
+  const second = await aim(memory, { ...params, backup: "base_2" });
+  expect(second).toBe(first + 1n);
+  await says(world, second, "failed", failed("terminal"));
+  const third = await aim(memory, { ...params, backup: "base_2" });
+  expect(third).toBe(second + 1n);
+  const later = await rememberGoal(world);
+  expect(await aim(later, { ...params, backup: "base_2" })).toBe(third + 1n);
+});
+
+test("what the agent says of older goals does not count, its own tries again are looked on at, its giving up ends the step", async () => {
+  const world = await fresh();
+  const context = contextWith(await rememberGoal(world));
+  await says(world, 1n, "failed", failed("terminal"));
+  const epoch = await aimBridge(world, context, { goal: "primary", params });
+  const done = watchBridge(world, context, { ...watching, epoch, accept: ({ state }) => state === "primary" });
+  await says(world, epoch, "failed", failed("retryable"));
+  await says(world, epoch, "primary");
+  expect(await done).toMatchObject({ state: "primary", epoch });
+  await says(world, epoch, "failed", failed("terminal"));
+  const ended = watchBridge(world, context, { ...watching, epoch, accept: () => false });
+  await expect(ended).rejects.toMatchObject({ code: "DB_BRIDGE", outcome: "terminal" });
+});
+
+test("the backup of a bridge that was wiped since is not taken for that of the present one", async () => {
+  const world = await fresh();
+  const goal = await setGoal(journal.admin, world.migrationId, "primary", { firstBackup: true });
+  await says(world, goal, "primary", { firstBackup: "base_old" });
+  const context = contextWith({});
+  expect(await takeFirstBackup.observe(world, context)).toEqual({ backup: "base_old" });
+  await setGoal(journal.admin, world.migrationId, "wiped", {});
+  expect(await takeFirstBackup.observe(world, context)).toBeUndefined();
+  await setGoal(journal.admin, world.migrationId, "primary", {});
+  expect(await takeFirstBackup.observe(world, context)).toBeUndefined();
+  expect(await readGoal(journal.admin, world.migrationId)).toMatchObject({ goal: "primary" });
+});
