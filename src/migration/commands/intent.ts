@@ -1,7 +1,8 @@
 import { appendEvent } from "../../journal/events.ts";
-import { addRequester, getMigration, setIntent } from "../../journal/migrations.ts";
-import { releasePhase } from "../../journal/phase-runs.ts";
-import { currentWindow } from "../../journal/windows.ts";
+import { addRequester, getMigration, type Migration, setIntent, setPhase } from "../../journal/migrations.ts";
+import { getPhaseRun, raiseTry, releasePhase } from "../../journal/phase-runs.ts";
+import { currentWindow, windowRuns } from "../../journal/windows.ts";
+import type { World } from "../world.ts";
 import { type CommandHandler, done, refused } from "./command.ts";
 
 /** `/migrate hold`: the running step stops at the next safe place; a window before its point of no return is put back. */
@@ -30,18 +31,38 @@ export const retryCommand: CommandHandler = async (world, { command, ring }) => 
   if (migration === undefined) return refused("There is no migration to retry.");
   await addRequester(world.journal.db, migration.id, command.person, "retry");
   await setIntent(world.journal.db, migration.id, "run", command.person);
-  const released = await releasePhase(world.journal.db, migration.id);
+  const restoresAgain = await restoreAgain(world, migration);
+  const released = restoresAgain || (await releasePhase(world.journal.db, migration.id));
   await appendEvent(world.journal.db, {
     migrationId: migration.id,
     kind: "retry",
     actor: command.person,
     facts: { phase: migration.phase },
   });
-  await ring(migration.phase);
+  await ring(restoresAgain ? "restore-bridge" : migration.phase);
+  if (restoresAgain) return done("The bridge is restored again from the archive.");
   return released
     ? done(`${migration.phase} runs again.`)
     : refused(`${migration.phase} has neither failed nor paused; there is nothing to retry.`);
 };
+
+/** A bridge that can follow the source no more is not mended by the step that found it: its restore begins anew. */
+async function restoreAgain(world: World, { id, phase }: Migration): Promise<boolean> {
+  const { db } = world.journal;
+  const run = await getPhaseRun(db, id, phase);
+  const stands = run?.state === "failed" || run?.state === "paused" || run?.state === "retrying";
+  if (!stands || run.error?.code !== "DB_RESTORE_AGAIN") return false;
+  if (phase !== "restore-bridge" && phase !== "follow") return false;
+  await db.transaction(async (tx) => {
+    await raiseTry(tx, id, "restore-bridge");
+    if (phase === "follow") await raiseTry(tx, id, "follow");
+    await setPhase(tx, id, "restore-bridge");
+  });
+  return true;
+}
+
+/** How long after a window's end an abort is taken as meant for it, in milliseconds. */
+const justEndedMs = 30_000;
 
 /** `/migrate abort`: an open window is put back (before its point of no return), otherwise the present phase is undone. */
 export const abortCommand: CommandHandler = async (world, { command, ring }) => {
@@ -51,6 +72,13 @@ export const abortCommand: CommandHandler = async (world, { command, ring }) => 
   const window = await currentWindow(db, migration.id);
   if (window?.noReturnAt !== undefined) {
     return refused(`${window.name} is past its point of no return: it goes forward, which is the safe way now.`);
+  }
+  const ended = window === undefined ? (await windowRuns(db, migration.id)).at(-1) : undefined;
+  if (ended?.endedAt !== undefined && world.clock.now().getTime() - ended.endedAt.getTime() < justEndedMs) {
+    const how = ended.state === "put-back" ? "was put back" : "has ended";
+    return refused(
+      `${ended.name} ${how} a moment ago; nothing of it is left to abort. To end the whole migration, type it again in half a minute.`,
+    );
   }
   await setIntent(db, migration.id, "abort", command.person);
   await appendEvent(db, {
