@@ -128,6 +128,8 @@ async function superuserObjects(db: Queryable): Promise<string[]> {
        from pg_proc p join pg_namespace n on n.oid = p.pronamespace join pg_language l on l.oid = p.prolang
        where not l.lanpltrusted and l.lanname <> 'sql' and p.prokind <> 'a' and ${inUserSchema}
          and ${notOfExtension("pg_proc", "p.oid")}
+         -- the constructors of a range type come and go with it
+         and not exists (select from pg_depend d where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'i')
      union all
      select 'operator class ' || n.nspname || '.' || o.opcname from pg_opclass o join pg_namespace n on n.oid = o.opcnamespace
        where ${inUserSchema} and ${notOfExtension("pg_opclass", "o.oid")}

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { availableExtensions } from "../../src/postgres/catalog.ts";
 import { openDatabase } from "../../src/postgres/connect.ts";
+import { sourceFacts } from "../../src/postgres/preflight-facts.ts";
 import { readPreflightFacts } from "../../src/postgres/preflight.ts";
 import { openSession } from "../../src/postgres/session.ts";
 import { Secret } from "../../src/redact.ts";
@@ -68,4 +69,12 @@ test("an owner reads every fact that preflight judges by", async () => {
   expect(facts.prepared.map(({ gid }) => gid)).toEqual(["two-phase"]);
   expect(facts.oldTransactions).toMatchObject([{ user: "app", applicationName: "psql", state: "idle in transaction" }]);
   expect(await availableExtensions(db)).toContainEqual(expect.objectContaining({ name: "citext", trusted: true }));
+});
+
+test("a range type of one's own is no superuser's work, though its constructors are internal functions", async () => {
+  const own = await cluster.createDatabase({ owner: "app" });
+  await cluster.query("set role app; create type floatrange as range (subtype = float8)", own);
+  await cluster.query("create type shell; create function raw(int) returns int language internal as 'int4abs'", own);
+  await using db = openDatabase(new Secret(cluster.url(own, "app")), { applicationName: "drawbridge-test" });
+  expect((await sourceFacts(db)).superuserObjects).toEqual(["function public.raw (internal)"]);
 });
