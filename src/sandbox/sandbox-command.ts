@@ -8,7 +8,7 @@ import { narrate } from "./run/narrator.ts";
 import { nextCommands, openingText } from "./run/opening.ts";
 import { parseOptions, type SandboxOptions } from "./run/options.ts";
 import { playMigration } from "./run/play.ts";
-import { makeRunDirectory, type RunDirectory } from "./run/run-directory.ts";
+import { keepLogs, makeRunDirectory, type RunDirectory } from "./run/run-directory.ts";
 import { slackPeople } from "./run/slack-people.ts";
 import { openStage, type Stage } from "./run/stage.ts";
 import { tellStory } from "./run/tell-story.ts";
@@ -27,6 +27,7 @@ export async function runSandbox(argv: readonly string[]): Promise<void> {
     print(`\n✕ ${wordsOf(thrown)}`);
     return false;
   });
+  keepLogs(directory);
   if (stop.signal.aborted) print("\nStopped; every process that was started has ended.");
   process.exitCode = stop.signal.aborted ? 130 : ended ? 0 : 1;
   print(`Logs: ${directory.logs}`);

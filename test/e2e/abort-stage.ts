@@ -28,7 +28,7 @@ export interface AbortStage extends AsyncDisposable {
 }
 
 /** Everything that is awaited here takes seconds; machines under load take longer. */
-const patienceMs = 240_000;
+const patienceMs = 150_000;
 
 /** Opens the sandbox and lets Greg start the migration. Preboot is on, so that a window has something to put back. */
 export async function openAbortStage(): Promise<AbortStage> {

@@ -27,7 +27,7 @@ test("what cannot be moved is named with its fix before anything is touched", as
     file,
     "create table files (id int primary key, content oid);\ninsert into files values (1, lo_from_bytea(0, 'bytes'));\n",
   );
-  await using sandbox = startSandbox(["--load", file]);
+  await using sandbox = startSandbox(["--load", file], true);
   const status = await sandbox.ended;
   rmSync(folder, { recursive: true });
   const output = sandbox.output();
@@ -47,7 +47,7 @@ test("a file that cannot be loaded ends the run with its first wrong line", asyn
   const folder = mkdtempSync(join(tmpdir(), "drawbridge-load-"));
   const file = join(folder, "wrong.sql");
   writeFileSync(file, "create table a (id int primary key);\ninsert into b values (1);\n");
-  await using sandbox = startSandbox(["--load", file]);
+  await using sandbox = startSandbox(["--load", file], true);
   const status = await sandbox.ended;
   rmSync(folder, { recursive: true });
   expect(status).toBe(1);

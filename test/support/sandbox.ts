@@ -41,8 +41,11 @@ export interface RunningSandbox extends AsyncDisposable {
   signal(name: "SIGINT" | "SIGTERM"): void;
 }
 
-/** Starts `drawbridge sandbox` with the arguments; disposing stops it with SIGINT, and the impatient way after 20 s. */
-export function startSandbox(args: readonly string[] = []): RunningSandbox {
+/**
+ * Starts `drawbridge sandbox` with the arguments; disposing stops it with SIGINT, and the impatient way after 20 s.
+ * The logs of a run that ended badly stay where its output says, unless it was meant to end so.
+ */
+export function startSandbox(args: readonly string[] = [], meantToFail = false): RunningSandbox {
   const folder = mkdtempSync(join(tmpdir(), "drawbridge-e2e-"));
   const [info, report] = [join(folder, "info.json"), join(folder, "report.json")];
   const child = spawn(process.execPath, [program, "sandbox", "--info", info, "--report", report, ...args], {
@@ -77,7 +80,8 @@ export function startSandbox(args: readonly string[] = []): RunningSandbox {
       clearTimeout(killer);
     }
     const left = sandbox.directory();
-    if (left !== undefined) rmSync(left, { recursive: true, force: true });
+    const wellEnded = [0, 130].includes(await ended) || meantToFail;
+    if (left !== undefined && wellEnded) rmSync(left, { recursive: true, force: true });
     rmSync(folder, { recursive: true, force: true });
   };
   return { ...sandbox, [Symbol.asyncDispose]: dispose };

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, mkdtempSync } from "node:fs";
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -15,4 +15,16 @@ export function makeRunDirectory(): RunDirectory {
   const logs = join(path, "logs");
   mkdirSync(logs);
   return { path, logs };
+}
+
+/** Leaves the logs and what is small, and takes away what the servers kept: their data may be gigabytes. */
+export function keepLogs({ path, logs }: RunDirectory): void {
+  const folders = readdirSync(path, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  for (const { name } of folders.filter((folder) => folder.name !== "logs")) {
+    const servers = readdirSync(join(path, name), { recursive: true, encoding: "utf8" });
+    for (const file of servers.filter((each) => each.endsWith("server.log"))) {
+      copyFileSync(join(path, name, file), join(logs, `${name}-${file.replaceAll("/", "-")}`));
+    }
+    rmSync(join(path, name), { recursive: true, force: true });
+  }
 }
