@@ -4,7 +4,7 @@ import { loadConfig } from "../config/load.ts";
 import { readNamedSecrets } from "../config/secrets.ts";
 import { DrawbridgeError } from "../errors.ts";
 import { openJournal } from "../journal/open.ts";
-import { intend } from "../journal/outbox.ts";
+import { getOutbox, intend } from "../journal/outbox.ts";
 import { buildReport, formatReport } from "../report/final-report.ts";
 import { environment } from "./environment.ts";
 
@@ -44,7 +44,18 @@ export async function printReport(options: ReportOptions): Promise<void> {
   process.stdout.write(options.json === true ? `${JSON.stringify(report, undefined, 2)}\n` : `${text}\n`);
   if (options.post === true) {
     const message = { kind: "note", migrationId: config.migration, key: "final-report", audience: "thread" } as const;
-    await intend(journal.db, { ...message, facts: { text } });
+    await intend(journal.db, { ...message, facts: { text, preformatted: true } });
+    // the channel's own last message says it too
+    const { migration: migrationId, writes } = report;
+    if (writes !== undefined && (await getOutbox(journal.db, "done", migrationId, "done")) !== undefined)
+      await intend(journal.db, {
+        kind: "done",
+        migrationId,
+        key: "done",
+        audience: "main",
+        priority: 2,
+        facts: { ...writes },
+      });
   }
   if (!report.ok) process.exitCode = 1;
 }

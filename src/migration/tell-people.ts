@@ -24,6 +24,18 @@ export async function tellPhase<W extends RunnerWorld>(tx: Queryable, run: Run<W
   const facts = { phase: run.phase, try: run.try, outcome: "done", ms };
   const key = `${run.phase}-${run.try}`;
   await intend(tx, { kind: "phase", migrationId: run.migrationId, key, audience: "thread", facts });
+  if (run.phase === "preflight") await tellFindings(tx, run);
+}
+
+/** What preflight found, each with its fix, in the thread; rendered from what the checks left in the journal. */
+async function tellFindings<W extends RunnerWorld>(tx: Queryable, run: Run<W>): Promise<void> {
+  await intend(tx, {
+    kind: "findings",
+    migrationId: run.migrationId,
+    key: `findings-${run.try}`,
+    audience: "thread",
+    facts: { try: run.try },
+  });
 }
 
 /** A message of its own: something failed, what that means, and what can be typed. */
@@ -31,8 +43,16 @@ export async function tellFailure<W extends RunnerWorld>(
   tx: Queryable,
   run: Run<W>,
   error: DrawbridgeError,
-  how: { readonly title: string; readonly did: string; readonly safe: string; readonly putBack?: true },
+  how: {
+    readonly title: string;
+    readonly did: string;
+    readonly safe: string;
+    readonly putBack?: true;
+    /** What can be typed; the code's own remedy unless told. */
+    readonly type?: string;
+  },
 ): Promise<void> {
+  if (run.phase === "preflight") await tellFindings(tx, run);
   await intend(tx, {
     kind: "failure",
     migrationId: run.migrationId,
@@ -42,9 +62,11 @@ export async function tellFailure<W extends RunnerWorld>(
     facts: {
       ...how,
       phase: run.phase,
+      try: run.try,
+      ...(run.window === undefined ? {} : { windowId: String(run.window.id) }),
       code: error.code,
       message: error.message,
-      type: error.remedy,
+      type: how.type ?? error.remedy,
       cause: explain(error),
     },
   });

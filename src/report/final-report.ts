@@ -1,9 +1,9 @@
 import { gates, phases } from "../journal/phase.ts";
 import type { Queryable } from "../postgres/connect.ts";
 import { approvalViews } from "./approvals.ts";
-import { listOf, numberOf, textOf } from "./facts.ts";
+import { numberOf } from "./facts.ts";
 import { type JournalRows, readRows } from "./rows.ts";
-import { lastOutput } from "./snapshot.ts";
+import { findingsOf, lastOutput } from "./summaries.ts";
 import { windowViews } from "./windows.ts";
 
 /** What only a ledger outside the database can know. */
@@ -80,11 +80,7 @@ export function reportOf(rows: JournalRows, ledger?: LedgerFacts): FinalReport {
     writes: ledger && { acknowledged: ledger.acknowledged, missing: ledger.missing },
     steps: reportedSteps(rows),
     approvals: reportedApprovals(rows),
-    findings: listOf(lastOutput(rows, "preflight", "run-checks"), "findings").map((finding) => ({
-      check: textOf(finding, "check") ?? String(numberOf(finding, "check") ?? "?"),
-      severity: textOf(finding, "severity") ?? "note",
-      fix: textOf(finding, "fix") ?? "",
-    })),
+    findings: (findingsOf(rows) ?? []).map(({ check, severity, fix }) => ({ check, severity, fix })),
   };
   const verified = verify !== undefined && verify !== null;
   const problems = problemsOf(report, verified);
@@ -193,7 +189,9 @@ export function formatReport(report: FinalReport): string {
   lines.push("", "approvals");
   for (const approval of report.approvals)
     lines.push(`  ${approval.gate.padEnd(14)} ${approval.step.padEnd(24)} ${approval.voters.join(", ")}`);
-  for (const finding of report.findings) lines.push(`finding ${finding.check} (${finding.severity}): ${finding.fix}`);
+  if (report.findings.length > 0) lines.push("", "findings of preflight");
+  for (const { check, severity, fix } of report.findings)
+    lines.push(`  ${severity.padEnd(8)} ${check.padEnd(18)} ${fix}`);
   return lines.join("\n");
 }
 

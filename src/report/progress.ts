@@ -1,7 +1,7 @@
 import type { Phase } from "../journal/phase.ts";
 import { type DonePoint, type Range, remaining } from "./eta.ts";
 import { numberOf, textOf } from "./facts.ts";
-import type { JournalRows, SampleRow } from "./rows.ts";
+import type { JournalRows, SampleRow, StoredFacts } from "./rows.ts";
 
 /** How far the running phase has come. Members are there only where they are known. */
 export interface Progress {
@@ -42,14 +42,36 @@ export function progressOf(rows: JournalRows): Progress | undefined {
     at: last.at,
     bytesDone,
     bytesTotal,
-    bytesPerSecond: numberOf(last.facts, "bytesPerSecond"),
+    bytesPerSecond: numberOf(last.facts, "bytesPerSecond") ?? bytesPerSecondOf(looks),
     tablesDone,
     tablesTotal,
     rowsDone: numberOf(last.facts, "rowsDone", "rows"),
     share: shareOf(bytesDone, bytesTotal) ?? shareOf(tablesDone, tablesTotal),
     remaining: remaining(pointsOf(looks, "bytesDone"), bytesTotal ?? 0),
-    note: textOf(last.facts, "note"),
+    note: textOf(last.facts, "note") ?? probeNote(last.facts),
   };
+}
+
+/** "2 of 3 writes in a row arrived quickly, the last within 3.1 s": what the phase still waits for. */
+function probeNote(facts: StoredFacts): string | undefined {
+  const [good, wanted] = [numberOf(facts, "probes"), numberOf(facts, "wanted")];
+  if (good === undefined || wanted === undefined) return undefined;
+  const lastMs = numberOf(facts, "lastProbeMs");
+  const last = lastMs === undefined ? "the last one did not arrive in time" : `the last took ${probeSeconds(lastMs)}`;
+  return `${good} of ${wanted} test writes in a row arrived quickly, ${last}`;
+}
+
+function probeSeconds(ms: number): string {
+  return ms < 9_950 ? `${(ms / 1000).toFixed(1)} s` : `${Math.round(ms / 1000)} s`;
+}
+
+/** Speed over the last half minute of looks, where whoever copies does not say it. */
+function bytesPerSecondOf(looks: readonly SampleRow[]): number | undefined {
+  const points = pointsOf(looks, "bytesDone");
+  const last = points.at(-1);
+  const first = last && points.find((point) => last.at.getTime() - point.at.getTime() <= 30_000);
+  if (!first || !last || last.at.getTime() - first.at.getTime() < 1_000) return undefined;
+  return Math.max(0, ((last.done - first.done) * 1_000) / (last.at.getTime() - first.at.getTime()));
 }
 
 /** A sample that names no phase belongs to the one that ran when it was taken. */

@@ -2,10 +2,11 @@ import { type Phase, phases, type WindowName } from "../journal/phase.ts";
 import type { Queryable } from "../postgres/connect.ts";
 import { type ApprovalView, approvalViews } from "./approvals.ts";
 import type { Range } from "./eta.ts";
-import { listOf, textOf } from "./facts.ts";
+import { textOf } from "./facts.ts";
 import { type LagSeries, lagSeries } from "./lag.ts";
 import { type Progress, progressOf } from "./progress.ts";
-import { type JournalRows, type PhaseRow, readRows, type StoredFacts } from "./rows.ts";
+import { type JournalRows, type PhaseRow, readRows } from "./rows.ts";
+import { soakUntil, summaryOf } from "./summaries.ts";
 import { type Waiting, waitingFor } from "./waiting.ts";
 import { type WindowView, windowViews } from "./windows.ts";
 
@@ -24,14 +25,20 @@ export interface PhaseView {
   readonly remaining?: Range | undefined;
   /** A few words on its outcome: "0 blockers, 3 warnings". */
   readonly summary?: string | undefined;
+  /** When it ends by itself, where that was decided beforehand (the soak). */
+  readonly until?: Date | undefined;
 }
 
 /** What went wrong last and is not mended yet. */
 export interface Fault {
   readonly phase: Phase;
   readonly code: string;
+  /** The fault and its causes, a line each; whoever shows it decides how much of it. */
   readonly message: string;
   readonly remedy?: string | undefined;
+  readonly try: number;
+  /** It is tried again at this moment without anybody doing anything. */
+  readonly retriesAt?: Date | undefined;
 }
 
 /** One migration at one moment. The card, `/migrate status`, `/migrate lag` and the log all read it (law 10). */
@@ -131,34 +138,8 @@ function phaseView(name: Phase, rows: JournalRows, progress: Progress | undefine
     ms: row?.started_at ? Math.max(0, end.getTime() - row.started_at.getTime()) : undefined,
     remaining: running ? progress.remaining : undefined,
     summary: summaryOf(name, rows),
+    until: name === "soak" ? soakUntil(rows) : undefined,
   };
-}
-
-/** The output of a step's last success, whatever its try. */
-export function lastOutput(rows: JournalRows, phase: Phase, step: string): StoredFacts | undefined {
-  return (
-    rows.attempts.findLast((each) => each.phase === phase && each.step === step && each.state === "succeeded")
-      ?.output ?? undefined
-  );
-}
-
-function summaryOf(name: Phase, rows: JournalRows): string | undefined {
-  if (name === "preflight") {
-    const output = lastOutput(rows, name, "run-checks");
-    if (!output) return undefined;
-    const findings = listOf(output, "findings").map((finding) => textOf(finding, "severity"));
-    const blockers = findings.filter((each) => each === "blocker").length;
-    const warnings = findings.filter((each) => each === "warning").length;
-    return `${count(blockers, "blocker")}, ${count(warnings, "warning")}`;
-  }
-  const last = rows.attempts.findLast(
-    (each) => each.phase === name && each.state === "succeeded" && textOf(each.output, "summary"),
-  );
-  return textOf(last?.output, "summary");
-}
-
-function count(n: number, noun: string): string {
-  return `${n} ${noun}${n === 1 ? "" : "s"}`;
 }
 
 function stepOf(rows: JournalRows): Snapshot["step"] {
@@ -178,6 +159,8 @@ function faultOf(rows: JournalRows): Fault | undefined {
     code: textOf(row.error, "code") ?? "DB_UNEXPECTED",
     message: textOf(row.error, "message") ?? "no message was recorded",
     remedy: textOf(row.error, "remedy"),
+    try: row.try,
+    retriesAt: row.state === "retrying" ? (row.due_at ?? rows.migration.now) : undefined,
   };
 }
 

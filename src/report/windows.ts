@@ -1,5 +1,5 @@
 import { type Phase, windowFacts, type WindowName } from "../journal/phase.ts";
-import { dateOf } from "./facts.ts";
+import { dateOf, numberOf } from "./facts.ts";
 import type { AttemptRow, JournalRows, StoredFacts, WindowRow } from "./rows.ts";
 
 /** One step of a window, with its time so far. */
@@ -31,6 +31,11 @@ export interface WindowView {
   readonly fencedAt?: Date | undefined;
   /** First commit on the new primary by the application. */
   readonly firstCommitAt?: Date | undefined;
+  /** From when to when visitors saw the maintenance page. */
+  readonly siteDownAt?: Date | undefined;
+  readonly siteBackAt?: Date | undefined;
+  /** What was compared before the switch, where the window compares. */
+  readonly compared?: { readonly tables: number; readonly rows: number; readonly differences: number } | undefined;
   /** From the fence to the first commit, in milliseconds; where both are known. */
   readonly databaseOutageMs?: number | undefined;
   readonly facts: StoredFacts;
@@ -63,9 +68,22 @@ function viewOf(row: WindowRow, rows: JournalRows): WindowView {
     steps: row.opened_at === null ? [] : stepsOf(attempts, rows.migration.now),
     fencedAt,
     firstCommitAt,
+    siteDownAt: attempts.find((each) => each.step === "turn-maintenance-on" && each.state !== "failed")?.started_at,
+    siteBackAt:
+      attempts.findLast((each) => each.step === "turn-maintenance-off" && each.state === "succeeded")?.ended_at ??
+      undefined,
+    compared: comparedOf(attempts),
     databaseOutageMs: fencedAt && firstCommitAt ? firstCommitAt.getTime() - fencedAt.getTime() : undefined,
     facts: row.facts,
   };
+}
+
+function comparedOf(attempts: readonly AttemptRow[]): WindowView["compared"] {
+  const output = attempts.findLast((each) => each.step === "verify-rows" && each.state === "succeeded")?.output;
+  const [tables, rows] = [numberOf(output, "tables"), numberOf(output, "rows")];
+  if (tables === undefined || rows === undefined) return undefined;
+  const found = output?.["differences"];
+  return { tables, rows, differences: Array.isArray(found) ? found.length : (numberOf(output, "differences") ?? 0) };
 }
 
 const stateOf = {

@@ -1,20 +1,21 @@
 import { readEvents } from "../journal/events.ts";
 import type { Journal } from "../journal/open.ts";
+import { type Phase, windowOf } from "../journal/phase.ts";
 import { type Snapshot, takeSnapshot } from "../report/snapshot.ts";
-import { formatTimeline } from "../report/timeline.ts";
 import type { Taken } from "./intake.ts";
 import { limits, cut } from "./limits.ts";
 import type { Verb } from "./parse.ts";
 import { verbsFor, whoMay } from "./permission.ts";
 import { gateLines, renderCard } from "./render/card.ts";
 import { approversOf } from "./render/intent.ts";
-import { anyOf, clockSeconds, code, codeBlock, duration, glyph, plainName, size } from "./render/text.ts";
-import { windowWords } from "./render/words.ts";
+import { allOf, anyOf, clockSeconds, clockTime, code, duration, glyph, plainName, size } from "./render/text.ts";
+import { renderTimeline } from "./render/timeline.ts";
+import { phaseWords, windowWords } from "./render/words.ts";
 import { type BotSettings, personOf, rolesOf } from "./settings.ts";
 
 const helpOf: Record<Verb, string> = {
   help: "this list",
-  plan: "what would be done, in which order, and about how long it takes",
+  plan: "what would be done, in which order, and where two people are asked",
   check: "runs every check again; nothing is touched",
   start: "starts the migration; the next stop is window 1",
   status: "where it stands, who is still needed, what happens then",
@@ -76,7 +77,7 @@ async function readOnlyAnswer(journal: Journal, settings: BotSettings, slackUser
       return lag(await snapshotNow(journal, settings));
     case "timeline": {
       const events = await readEvents(journal.db, settings.migration);
-      return events.length === 0 ? noMigration : codeBlock(formatTimeline(events.slice(-25)));
+      return events.length === 0 ? noMigration : renderTimeline(events, 30);
     }
     case "plan":
     case "check":
@@ -120,7 +121,11 @@ function next(snapshot: Snapshot | undefined): string {
     case "mend":
       return "Something has to be mended; then `/migrate retry`.";
     case "nothing":
-      return "It runs by itself; nothing needs to be typed.";
+      return snapshot.state === "completed"
+        ? "The migration is finished; nothing needs to be typed."
+        : snapshot.state === "aborted"
+          ? "The migration was stopped; nothing needs to be typed."
+          : "It runs by itself; nothing needs to be typed.";
   }
 }
 
@@ -137,7 +142,54 @@ function whoami(settings: BotSettings, slackUser: string): string {
 
 function status(settings: BotSettings, snapshot: Snapshot | undefined): string {
   if (snapshot === undefined) return noMigration;
-  return [renderCard(snapshot, settings).message.text, ...gateLines(snapshot)].join("\n");
+  return [
+    renderCard(snapshot, settings).message.text,
+    ...gateLines(snapshot),
+    `*What comes next*: ${then(snapshot)}`,
+  ].join("\n");
+}
+
+/** Who is still needed, and what happens when they have done it. */
+function then(snapshot: Snapshot): string {
+  const { waiting } = snapshot;
+  switch (waiting.kind) {
+    case "approvals":
+      return `${anyOf(waiting.people)} react${waiting.people.length === 1 ? "s" : ""} ✅ on the gates (${waiting.missing || "no"} more needed, until ${clockTime(waiting.until)}); then a driver types \`/migrate go\`. Nothing stops before that; if it runs out, nothing happens and the window is asked for again.`;
+    case "go":
+      return `${plainName(snapshot.driver)} types \`/migrate go\` until ${clockTime(waiting.until)}; then ${windowWords[waiting.window]} opens at once${stopsFor(snapshot)}.`;
+    case "window":
+      return `${plainName(snapshot.driver)} types \`/migrate window\`, and two approvers are asked for ${windowWords[waiting.window]}. Until then everything runs on as it is.`;
+    case "start":
+      return `${plainName(snapshot.driver)} types \`/migrate start\`; it then runs by itself up to window 1.`;
+    case "resume":
+      return "`/migrate resume` goes on where it stopped; until then nothing new begins.";
+    case "mend":
+      return `${plainName(snapshot.driver)} mends what is named above and types \`/migrate retry\`; what was done is not done again.`;
+    case "nothing":
+      return runsOn(snapshot);
+  }
+}
+
+function stopsFor({ window }: Snapshot): string {
+  if (window === undefined || window.name === "retire") return "";
+  return `, and writes stop for about ${duration(window.forecastMs)}`;
+}
+
+function runsOn(snapshot: Snapshot): string {
+  if (snapshot.state === "completed") return "nothing; the migration is finished.";
+  if (snapshot.state === "aborted") return "nothing; the migration was stopped.";
+  const voted = snapshot.window?.state === "open" ? snapshot.approvals.flatMap((gate) => gate.voters) : [];
+  if (voted.length > 0)
+    return `the window runs by itself on the word of ${allOf([...new Set(voted.map((vote) => vote.person))])}.`;
+  const at = snapshot.phases.findIndex((phase) => phase.name === snapshot.phase);
+  const following = snapshot.phases[at + 1];
+  return following === undefined
+    ? "it ends by itself."
+    : `nobody is needed; after ${phaseWords[snapshot.phase].name} comes ${phaseWords[following.name].name}${isGated(following.name) ? ", which waits for people" : ""}.`;
+}
+
+function isGated(phase: Phase): boolean {
+  return windowOf(phase) !== undefined;
 }
 
 function lag(snapshot: Snapshot | undefined): string {
@@ -148,5 +200,5 @@ function lag(snapshot: Snapshot | undefined): string {
   const old = snapshot.takenAt.getTime() - last.at.getTime();
   const bytes = last.lagBytes === undefined ? "" : `, ${size(last.lagBytes)}`;
   const segment = last.segmentAgeMs === undefined ? "" : ` · newest archive segment ${duration(last.segmentAgeMs)} old`;
-  return `Lag ${duration(last.lagMs)}${bytes}, ${series.trend} · highest in the last hour ${duration(series.highestMs)}${segment} · measured ${duration(old)} ago, at ${clockSeconds(last.at)}`;
+  return `Lag ${duration(last.lagMs)}${bytes}, ${series.trend} · highest in the last hour ${duration(series.highestMs)}${segment} · measured ${duration(old)} ago, at ${clockSeconds(last.at)}. The chart comes into the card's thread.`;
 }

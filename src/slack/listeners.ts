@@ -1,11 +1,15 @@
 import type { App } from "@slack/bolt";
+import type { WebClient } from "@slack/web-api";
 import { markHandled } from "../journal/inbound.ts";
 import type { Journal } from "../journal/open.ts";
 import type { Log } from "../log.ts";
+import { redact } from "../redact.ts";
+import { takeSnapshot } from "../report/snapshot.ts";
 import { answerFor } from "./answers.ts";
 import type { ApprovalsLoop } from "./approvals-loop.ts";
 import { takenOf } from "./receiver.ts";
 import type { BotSettings } from "./settings.ts";
+import { uploadLagChart } from "./upload-chart.ts";
 
 /** Rings for work; see the queue room's doorbell, which fits. */
 export interface Bell {
@@ -27,7 +31,7 @@ const answerWithinMs = 450;
 /** Tells Bolt what to do with what came in. By then it is stored; nothing here decides anything. */
 export function addListeners(app: App, deps: ListenerDeps): void {
   const { journal, log, settings } = deps;
-  app.command("/migrate", async ({ ack, body, context }) => {
+  app.command("/migrate", async ({ ack, body, client, context }) => {
     const taken = takenOf(context);
     if (taken === undefined) return;
     const answer = answerFor(journal, settings, body.user_id, taken);
@@ -35,6 +39,7 @@ export function addListeners(app: App, deps: ListenerDeps): void {
     await ack({ response_type: "ephemeral", text: await within(answer, late, log) });
     if (taken.commandId !== undefined) await deps.bell.ring(settings.migration, "commands", "commands");
     await markHandled(journal.db, taken.dedupKey);
+    if (taken.isNew && taken.parsed?.ok === true && taken.parsed.verb === "lag") await drawLag(deps, client);
   });
   const done = handled(journal);
   addEvents(app, deps);
@@ -47,6 +52,16 @@ export function addListeners(app: App, deps: ListenerDeps): void {
     log.error({ error: error.message }, "a listener failed");
     return Promise.resolve();
   });
+}
+
+/** The picture follows the answer; without it the answer still says every number. */
+async function drawLag({ journal, settings, log }: ListenerDeps, client: WebClient): Promise<void> {
+  try {
+    const lag = (await takeSnapshot(journal.db, settings.migration))?.lag;
+    if (lag !== undefined) await uploadLagChart(client, journal, settings.migration, lag);
+  } catch (error) {
+    log.warn({ error: redact(String(error)) }, "the chart of lag could not be shown");
+  }
 }
 
 /** Events only say where to look again. */

@@ -1,7 +1,7 @@
 import type { WebClient } from "@slack/web-api";
 import type { Clock } from "../clock.ts";
 import type { Journal } from "../journal/open.ts";
-import { dueOutbox, intend, markDead, markSent, type OutboxRow, retryLater } from "../journal/outbox.ts";
+import { dueOutbox, getOutbox, intend, markDead, markSent, type OutboxRow, retryLater } from "../journal/outbox.ts";
 import type { Log } from "../log.ts";
 import { redact } from "../redact.ts";
 import { slackFault } from "./client.ts";
@@ -97,7 +97,9 @@ async function sendOne(deps: SenderDeps, pace: Pace, lastText: Map<number, strin
 /** The cause of a failure and the report go to the thread, each once. */
 async function followUp(deps: SenderDeps, row: OutboxRow, rendered: Rendered): Promise<void> {
   for (const [at, text] of (rendered.thread ?? []).entries()) {
-    const key = `${row.kind}-${row.key}-${at}`;
+    // whoever has the ledger posts the report under the same key, with more in it; that one stays
+    const key = row.kind === "done" ? "final-report" : `${row.kind}-${row.key}-${at}`;
+    if (row.kind === "done" && (await getOutbox(deps.journal.db, "note", row.migrationId, key))) continue;
     const facts = { text, preformatted: true };
     await intend(deps.journal.db, {
       kind: "note",

@@ -31,7 +31,10 @@ export async function placeOf(db: Journal["db"], settings: BotSettings, row: Out
     case "person":
       return row.person === undefined ? { channel } : { channel, onlyFor: row.person };
     case "thread": {
-      const card = await getOutbox(db, "card", row.migrationId, "card");
+      // what belongs to one gate stands under it, everything else under the card
+      const under = row.facts["under"];
+      const [kind, key] = typeof under === "string" ? ["gate", under] : ["card", "card"];
+      const card = await getOutbox(db, kind, row.migrationId, key);
       if (card?.messageTs === undefined || card.channel === undefined) return undefined;
       return { channel: card.channel, threadTs: card.messageTs };
     }

@@ -9,6 +9,11 @@ export interface BotSettings {
   /** The migration's id. */
   readonly migration: string;
   readonly heroku: { readonly app: string };
+  /** What is rented, for the card. */
+  readonly aws?: {
+    readonly bridge: { readonly instanceType: string };
+    readonly target: { readonly instanceClass: string };
+  };
   readonly slack: {
     /** Only the sandbox sets it, and only to a loopback address (the configuration's schema sees to that). */
     readonly apiUrl?: string | undefined;

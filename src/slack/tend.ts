@@ -209,7 +209,10 @@ async function say(
 
 /** Tells those whose reaction does not count why, privately, once a reason. */
 async function hint(deps: TendDeps, approval: Approval, verdict: Verdict): Promise<void> {
-  for (const { slackUser, name, reason } of verdict.ignored) {
+  for (const { slackUser, name, reason: found } of verdict.ignored) {
+    // "you asked" says more than "you are not on the list" to a driver who is neither
+    const asked = found === "not-listed" && approval.requesters.includes(personOf(deps.settings, slackUser));
+    const reason = asked ? "requester" : found;
     const text = hintText(reason, name, verdict.eligible, deps.settings);
     if (text === undefined) continue;
     await intend(deps.journal.db, {

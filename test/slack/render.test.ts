@@ -89,16 +89,12 @@ describe("gates and windows", () => {
     );
     const [gate] = snapshot.approvals;
     if (gate === undefined) throw new Error("no gate");
-    const { text } = renderGate(
-      gate,
-      { window: snapshot.window, siblings: snapshot.approvals, writesGo: "heroku" },
-      settings,
-    );
+    const { text } = renderGate(gate, { window: snapshot.window, siblings: snapshot.approvals }, settings);
     expect(text).toContain(
       "▲ *Approve: switch shop-production to maintenance mode* (window 1, gate 1 of 3) · needs 1 of <@UBOB> <@UCYN>",
     );
     expect(text).toContain("✅ Ann");
-    expect(text).toContain("one more needed · ⛔ by any of them stops it · not Greg, who asked");
+    expect(text).toContain("one more ✅ needed · ⛔ by any of them stops it · not Greg, who asked");
   });
   it("a window says that it can still be put back, until it cannot", () => {
     const open = windowRow("window-1", {

@@ -41,7 +41,7 @@ export const goCommand: CommandHandler = async (world, { command, ring }) => {
   await addRequester(db, migration.id, command.person, "go");
   await openWindow(world, { windowId: window.id, by: command.person });
   await ring(windowFacts[window.name].phase);
-  return done(
-    `${window.name} begins now. Its message shows each step; ⛔ by an approver puts it back until the point of no return.`,
-  );
+  // retiring takes nothing away from the site, and cannot be put back
+  const back = window.name === "retire" ? "" : "; ⛔ by an approver puts it back until the point of no return";
+  return done(`${window.name.replace("-", " ")} begins now. Its message shows each step${back}.`);
 };

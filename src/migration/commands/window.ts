@@ -6,13 +6,14 @@ import { addRequester, getMigration, requesters } from "../../journal/migrations
 import { intend } from "../../journal/outbox.ts";
 import { getPhaseRun } from "../../journal/phase-runs.ts";
 import { windowOf, type WindowName } from "../../journal/phase.ts";
-import { latestSample } from "../../journal/samples.ts";
 import { askWindow, currentWindow, endWindow, type WindowRun } from "../../journal/windows.ts";
 import type { Queryable } from "../../postgres/connect.ts";
 import { forecastWindow } from "../forecast.ts";
 import { type GateSubject, gateSubjects } from "../gate-subject.ts";
 import type { World } from "../world.ts";
 import { type CommandHandler, done, refused } from "./command.ts";
+import { askedText, tellCustomers, tellWhatRuns } from "./tell-window.ts";
+import { windowEvidence } from "./window-evidence.ts";
 
 /**
  * `/migrate window`: opens all gates of the next window together, each on a message of its own. Asking again strikes the
@@ -27,7 +28,8 @@ export const windowCommand: CommandHandler = async (world, { command }) => {
     return refused(`The next window is not due: ${migration.id} is in ${migration.phase}. The card says when it is.`);
   }
   const before = await currentWindow(db, migration.id);
-  if (before?.state === "open") return refused(`${before.name} is open right now.`);
+  if (before?.state === "open")
+    return refused(`${before.name.replace("-", " ")} is open right now; its message shows each step.`);
   const forecastMs = await forecastWindow(world, name);
   const ask: Ask = {
     name,
@@ -35,15 +37,11 @@ export const windowCommand: CommandHandler = async (world, { command }) => {
     by: command.person,
     before,
     subjects: await gateSubjects(world, name),
-    evidence: await windowEvidence(world, forecastMs),
+    evidence: await windowEvidence(world, name, forecastMs),
     phaseTry: (await getPhaseRun(db, migration.id, migration.phase))?.try ?? 1,
   };
   await db.transaction((tx) => askGates(tx, world, ask));
-  const seconds = Math.round(forecastMs / 1000);
-  const count = ask.subjects.length === 1 ? "One gate is" : `${ask.subjects.length} gates are`;
-  return done(
-    `${count} open for ${name} (about ${seconds} s without writes). When every one is armed, \`/migrate go\` starts.`,
-  );
+  return done(askedText(world, ask));
 };
 
 interface Ask {
@@ -73,13 +71,9 @@ async function askGates(tx: Queryable, world: World, ask: Ask): Promise<void> {
     const what = { id, migrationId, windowId, gate, step, digest, subject: parameters, evidence, requesters: asked };
     await createApproval(tx, { ...what, expiresInMs });
     await intend(tx, { kind: "gate", migrationId, key: id, audience: "main", priority: 1, facts: { approval: id } });
+    await tellWhatRuns(tx, { migrationId, id, name, subject: { gate, step, parameters, digest } });
   }
+  await tellCustomers(tx, world, { id: windowId, name, try: ask.phaseTry, forecastMs });
   const facts = { window: name, windowId, forecastMs };
   await appendEvent(tx, { migrationId, kind: "window-asked", actor: by, facts });
-}
-
-/** What approvers look at; it is shown and not hashed, and the guards look again when the steps run. */
-async function windowEvidence(world: World, forecastMs: number): Promise<JsonObject> {
-  const lag = await latestSample(world.journal.db, world.migrationId, "lag");
-  return { forecastMs, ...(lag === undefined ? {} : { lag: lag.facts }) };
 }

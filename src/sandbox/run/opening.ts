@@ -13,6 +13,9 @@ Real here       PostgreSQL ${sourceVersion} (source, bridge) and 17 (target), WA
 Simulated       Heroku, EC2, RDS, S3 and Slack: stand-ins on loopback that refuse what the real ones refuse
 Writing         a shop with web, worker and scheduler dynos and visitors; it notes every acknowledged write in a ledger
 Cast            Greg drives · Ann, Bob and Cyn may approve · Dana reads along for customers · a guest, a bot, an outsider
+What you see    the channel as it happens (~ marks lines of a message that were edited). People are waited for three
+                times, by name: window 1 (Heroku → bridge) and window 2 (bridge → RDS), each seconds without writes
+                after two ✅ on every gate, and the retirement of the bridge. Greg's own ✅ is refused once
 Channel         ${world.slack.page}   (open it in a browser)
 Logs            ${world.directory.logs}
 It takes        ${options.handsOn ? "as long as you do" : minutes} · Ctrl-C stops everything

@@ -1,3 +1,5 @@
+import { codes } from "../../errors.ts";
+import type { Phase } from "../../journal/phase.ts";
 import type { Progress } from "../../report/progress.ts";
 import type { PhaseView, Snapshot } from "../../report/snapshot.ts";
 import { type Message, message, type Part } from "../limits.ts";
@@ -10,9 +12,11 @@ import {
   clockTime,
   code,
   counted,
+  dayAndTime,
   duration,
   durationRange,
   esc,
+  firstLine,
   glyph,
   mention,
   plainName,
@@ -31,7 +35,12 @@ export interface Card {
 
 /** The live card of a migration (channel.md, "The card"). `hasChanged` is judged on everything but the clock of its last line. */
 export function renderCard(snapshot: Snapshot, settings: BotSettings): Card {
-  const lines = [headline(snapshot, settings), ...phaseLines(snapshot), ...lagLine(snapshot), ...faultLine(snapshot)];
+  const lines = [
+    headline(snapshot, settings),
+    ...phaseLines(snapshot, settings),
+    ...lagLine(snapshot),
+    ...faultLine(snapshot),
+  ];
   const foot = [`Writes go to ${writesWords[snapshot.writesGo]}`, `driver ${plainName(snapshot.driver)}`];
   if (snapshot.startedAt) foot.push(`started ${clockTime(snapshot.startedAt)}`);
   const quiet = silence(snapshot);
@@ -50,11 +59,22 @@ function headline(snapshot: Snapshot, settings: BotSettings): string {
     return `${glyph.done} *${app} runs on RDS* · migration finished · *nothing is needed of you*`;
   if (snapshot.state === "aborted")
     return `${glyph.putBack} *${app} stays where it is* · migration stopped · *nothing is needed of you*`;
+  if (snapshot.window?.state === "open") {
+    const name = windowWords[snapshot.window.name];
+    return `${glyph.running} *${app} moves to RDS* · ${name} is open, its own message counts the seconds · *nothing is needed of you*`;
+  }
   const at = snapshot.phases.findIndex((phase) => phase.name === snapshot.phase);
   const doing = [`phase ${at + 1} of ${snapshot.phases.length}`, phaseWords[snapshot.phase].doing];
   const ready = snapshot.progress?.remaining;
+  const until = snapshot.phases[at]?.until;
   if (ready && ready.highMs > 0) doing.push(`ready in ${durationRange(ready)}`);
+  else if (until && until > snapshot.takenAt) doing.push(`until ${momentWords(until, snapshot.takenAt)}`);
   return `${headGlyph(snapshot)} *${app} moves to RDS* · ${doing.join(" · ")} · ${need(snapshot, settings)}`;
+}
+
+/** A time of today, or with its day where that is not plain. */
+function momentWords(at: Date, now: Date): string {
+  return at.getTime() - now.getTime() < 10 * 3_600_000 ? clockTime(at) : dayAndTime(at);
 }
 
 function headGlyph(snapshot: Snapshot): string {
@@ -71,7 +91,7 @@ function need(snapshot: Snapshot, settings: BotSettings): string {
     case "nothing":
       return "*nothing is needed of you*";
     case "approvals":
-      return `*waits for ${waiting.missing || "the votes"} of* ${waiting.people.map((person) => mention(slackOf(settings, person) ?? person)).join(" ")} until ${clockTime(waiting.until)}`;
+      return `*waits for ✅ from ${waiting.missing || "the last"} of* ${waiting.people.map((person) => mention(slackOf(settings, person) ?? person)).join(" ")} until ${clockTime(waiting.until)}`;
     case "go":
       return `*${driver} can type* \`/migrate go\` until ${clockTime(waiting.until)}`;
     case "window":
@@ -85,22 +105,25 @@ function need(snapshot: Snapshot, settings: BotSettings): string {
   }
 }
 
-function phaseLines(snapshot: Snapshot): string[] {
+function phaseLines(snapshot: Snapshot, settings: BotSettings): string[] {
   const shown = snapshot.phases.filter((phase) => phase.state !== "waiting" || phase.name === snapshot.phase);
   const rest = snapshot.phases.filter((phase) => !shown.includes(phase));
   const later = rest.map((phase) => `${glyph.waiting} ${phaseWords[phase.name].name}`).join(" · ");
-  return [...shown.map((phase) => phaseLine(phase, snapshot)), ...(later === "" ? [] : [later])];
+  return [...shown.map((phase) => phaseLine(phase, snapshot, settings)), ...(later === "" ? [] : [later])];
 }
 
-function phaseLine(phase: PhaseView, snapshot: Snapshot): string {
+function phaseLine(phase: PhaseView, snapshot: Snapshot, settings: BotSettings): string {
   const words = [phaseWords[phase.name].name];
   if (phase.try > 1) words.push(`try ${phase.try}`);
   if (phase.summary !== undefined) words.push(esc(phase.summary));
+  if (phase.name === "provision" && phase.state !== "waiting" && settings.aws)
+    words.push(`bridge ${esc(settings.aws.bridge.instanceType)}, target ${esc(settings.aws.target.instanceClass)}`);
   if (phase.state === "done" && phase.ms !== undefined) words.push(duration(phase.ms));
   const running = phase.state === "running" || phase.state === "retrying";
   if (running && snapshot.phase === phase.name) {
-    words.push(...progressWords(snapshot.progress));
-    if (snapshot.step) words.push(stepWords(snapshot.step.name));
+    const moving = progressWords(snapshot.progress);
+    words.push(...moving);
+    if (snapshot.step && (moving.length === 0 || snapshot.window)) words.push(stepWords(snapshot.step.name));
   }
   if (phase.state === "retrying") words.push("tries again by itself");
   if (phase.state === "paused") words.push("paused");
@@ -136,21 +159,31 @@ export function progressWords(progress: Progress | undefined): string[] {
 
 function lagLine(snapshot: Snapshot): string[] {
   const { lag, takenAt } = snapshot;
-  if (!lag || snapshot.state !== "active") return [];
+  // in a window nobody beats: the last lag of before would be taken for now's
+  if (!lag || snapshot.state !== "active" || snapshot.window?.state === "open") return [];
   const age = takenAt.getTime() - lag.last.at.getTime();
   // a lag that nobody measured lately is worse than none
-  if (age > silentMs) return [];
+  if (age > silentMs || !linksOf(snapshot.phase).includes(lag.last.link ?? "")) return [];
   const behind = lag.last.lagBytes === undefined ? "" : ` (${size(lag.last.lagBytes)})`;
   return [
     `lag ${duration(lag.last.lagMs)}${behind} · ${lag.trend} · highest ${duration(lag.highestMs)} in the last hour`,
   ];
 }
 
-function faultLine(snapshot: Snapshot): string[] {
-  const { fault } = snapshot;
+/** Which links tell something in a phase: that of before window 1 says nothing once the bridge is the primary. */
+function linksOf(phase: Phase): readonly string[] {
+  if (phase === "replicate" || phase === "cutover") return ["forward", ""];
+  return phase === "soak" || phase === "retire" ? ["reverse", ""] : ["archive", ""];
+}
+
+/** One line; the cause's own text stands in the thread. */
+function faultLine({ fault }: Snapshot): string[] {
   if (!fault) return [];
-  const remedy = fault.remedy === undefined ? "" : ` ${esc(fault.remedy)}`;
-  return [`${glyph.failed} ${phaseWords[fault.phase].name}: ${esc(fault.message)}${remedy} ${code(fault.code)}`];
+  const said = `${phaseWords[fault.phase].name}: ${esc(firstLine(fault.message, 140))}`;
+  if (fault.retriesAt !== undefined)
+    return [`${glyph.running} ${said} · *tries again by itself*, cause in the thread · ${code(fault.code)}`];
+  const remedy = fault.remedy ?? Object.entries(codes).find(([name]) => name === fault.code)?.[1].remedy;
+  return [`${glyph.failed} ${said} · ${remedy === undefined ? "" : `${esc(remedy)} · `}${code(fault.code)}`];
 }
 
 /** The watchdog's words when the worker has been silent while it should be working. */

@@ -3,16 +3,18 @@ import type { Journal } from "../../journal/open.ts";
 import { type OutboxRow } from "../../journal/outbox.ts";
 import { approvalViews } from "../../report/approvals.ts";
 import { textOf } from "../../report/facts.ts";
-import { buildReport } from "../../report/final-report.ts";
+import { buildReport, formatReport } from "../../report/final-report.ts";
 import { type JournalRows, readRows } from "../../report/rows.ts";
 import { snapshotOf } from "../../report/snapshot.ts";
-import { type Message, message } from "../limits.ts";
+import { findingsOf } from "../../report/summaries.ts";
+import { type Message, message, pieces } from "../limits.ts";
 import type { BotSettings } from "../settings.ts";
 import { renderCard } from "./card.ts";
 import { renderComms } from "./comms.ts";
 import { failureCause, renderFailure } from "./failure.ts";
+import { renderGateDetail } from "./gate-evidence.ts";
 import { renderGate } from "./gate.ts";
-import { renderDone, renderNote, renderPhase, renderReply, reportPieces } from "./notes.ts";
+import { renderDone, renderFindings, renderNote, renderPhase, renderReply } from "./notes.ts";
 import { renderWindow } from "./window.ts";
 
 /** A rendered intent. */
@@ -41,11 +43,11 @@ export async function renderIntent(
       return only(renderNote(row.facts));
     case "phase":
       return only(renderPhase(row.facts));
-    case "comms":
-      return only(renderComms(row.facts, row.createdAt));
+    case "gate-detail":
+      return { message: message(pieces(renderGateDetail(row.facts)).map((body) => ({ body }))) };
     case "done": {
       const report = await buildReport(db, row.migrationId);
-      return report && { message: renderDone(report, row.facts, settings), thread: reportPieces(report) };
+      return report && { message: renderDone(report, row.facts, settings), thread: [formatReport(report)] };
     }
     default: {
       const rows = await readRows(db, row.migrationId);
@@ -70,10 +72,16 @@ function renderFromRows(rows: JournalRows, row: OutboxRow, settings: BotSettings
       if (gate === undefined) return undefined;
       const siblings = gates.filter((each) => each.windowId === gate.windowId);
       const window = snapshot.windows.find((each) => each.id === gate.windowId);
-      return { message: renderGate(gate, { window, siblings, writesGo: snapshot.writesGo }, settings) };
+      return { message: renderGate(gate, { window, siblings }, settings) };
     }
+    case "comms": {
+      const window = snapshot.windows.find((each) => each.id === textOf(row.facts, "windowId"));
+      return only(renderComms(row.facts, row.createdAt, window, snapshot.takenAt));
+    }
+    case "findings":
+      return only(renderFindings(findingsOf(rows) ?? []));
     case "failure": {
-      const cause = failureCause(row.facts);
+      const cause = failureCause(row.facts, snapshot);
       const text = renderFailure(row.facts, snapshot);
       return cause === undefined ? { message: text } : { message: text, thread: [cause] };
     }

@@ -1,11 +1,12 @@
 import { isPhase } from "../../journal/phase.ts";
 import { numberOf, textOf } from "../../report/facts.ts";
-import { formatReport, reportHeadline } from "../../report/final-report.ts";
+import { reportHeadline } from "../../report/final-report.ts";
 import type { FinalReport } from "../../report/final-report.ts";
 import type { StoredFacts } from "../../report/rows.ts";
+import type { FindingView } from "../../report/summaries.ts";
 import { type Message, message, pieces } from "../limits.ts";
 import type { BotSettings } from "../settings.ts";
-import { codeBlock, duration, esc, glyph } from "./text.ts";
+import { codeBlock, counted, duration, esc, firstLine, glyph, whole } from "./text.ts";
 import { phaseWords } from "./words.ts";
 
 /** A line in the thread: facts `{ text, preformatted? }`. The text is plain and escaped here. */
@@ -35,28 +36,46 @@ export function renderPhase(facts: StoredFacts): Message | undefined {
   return message([{ body: words.filter((word) => word !== "").join(" · ") }]);
 }
 
+/** What preflight found, for the thread: each blocker and warning with its fix, notes folded into one line each. */
+export function renderFindings(findings: readonly FindingView[]): Message {
+  const of = (severity: FindingView["severity"]): FindingView[] =>
+    findings.filter((each) => each.severity === severity);
+  const [blockers, warnings, notes] = [of("blocker"), of("warning"), of("note")];
+  const head = `${blockers.length > 0 ? glyph.failed : glyph.done} *Preflight: ${counted(blockers.length, "blocker")}, ${counted(warnings.length, "warning")}, ${counted(notes.length, "note")}*`;
+  const next =
+    blockers.length > 0
+      ? "It goes no further until the blockers are mended; then `/migrate check`."
+      : "Nothing stands in the way.";
+  const each = [...blockers, ...warnings].map(
+    ({ check, severity, message: says, fix }) =>
+      `${severity === "blocker" ? glyph.failed : glyph.needed} *${severity} · ${esc(check)}*: ${esc(says)}\n      *Fix*: ${esc(fix)}`,
+  );
+  const folded = notes.map(({ check, message: says }) => `· ${esc(check)}: ${esc(firstLine(says, 180))}`);
+  const texts = [`${head} · ${next}`, ...each, ...(folded.length === 0 ? [] : [["Notes", ...folded].join("\n")])];
+  return message(texts.flatMap((text) => pieces(text)).map((body) => ({ body })));
+}
+
 /** The worker's answer to a command: `{ text, level? }`, for the person who typed it. */
 export function renderReply(reply: StoredFacts | undefined): Message | undefined {
   const text = textOf(reply, "text");
   if (text === undefined) return undefined;
-  const sign = { error: `${glyph.failed} `, warning: `${glyph.needed} ` }[textOf(reply, "level") ?? ""] ?? "";
+  const signs = { error: `${glyph.failed} `, refused: `${glyph.failed} `, warning: `${glyph.needed} ` };
+  const sign = Object.entries(signs).find(([level]) => level === textOf(reply, "level"))?.[1] ?? "";
   return message(pieces(`${sign}${esc(text)}`).map((body) => ({ body })));
 }
 
 /** The end, for the channel. What writes were missing is in the facts `{ acknowledged, missing }` where a ledger was kept. */
 export function renderDone(report: FinalReport, facts: StoredFacts, settings: BotSettings): Message {
   const acknowledged = numberOf(facts, "acknowledged");
+  const missing = numberOf(facts, "missing");
   const ledger =
-    acknowledged === undefined
+    acknowledged === undefined || missing === undefined
       ? ""
-      : ` · ${acknowledged} acknowledged writes, ${numberOf(facts, "missing") ?? "?"} missing`;
+      : ` · ${counted(acknowledged, "acknowledged write")}, ${whole(missing)} missing`;
+  const head = `*${esc(settings.heroku.app)} runs on RDS* · ${esc(reportHeadline(report))}${ledger}`;
+  const problems = report.problems.map((problem) => `${glyph.needed} ${esc(problem)}`);
   return message([
-    { body: `${glyph.done} *${esc(settings.heroku.app)} runs on RDS* · ${esc(reportHeadline(report))}${ledger}` },
-    { small: "The report is in the thread; `/migrate timeline` shows what happened when." },
+    { body: [`${problems.length === 0 ? glyph.done : glyph.needed} ${head}`, ...problems].join("\n") },
+    { small: "The report is in the card's thread; `/migrate timeline` shows what happened when." },
   ]);
-}
-
-/** The report as plain texts, each of which fits into one message of the thread. */
-export function reportPieces(report: FinalReport): string[] {
-  return pieces(formatReport(report), 2_000);
 }

@@ -30,6 +30,17 @@ export function codeBlock(text: string): string {
   return `\`\`\`${esc(text).replaceAll("```", "'''")}\`\`\``;
 }
 
+/** The first line of a text from outside, at most so long; the rest belongs into a thread. Not escaped. */
+export function firstLine(text: string, most: number): string {
+  const line = text.split("\n")[0]?.trim() ?? "";
+  return line.length <= most
+    ? line
+    : `${line
+        .slice(0, most - 1)
+        .replace(/[\uD800-\uDBFF]$/, "")
+        .trimEnd()}…`;
+}
+
 /** A person's plain name, as in "Ann". Does not ping. */
 export function plainName(person: string): string {
   return esc(person.charAt(0).toUpperCase() + person.slice(1));
@@ -73,6 +84,7 @@ export function dayAndTime(at: Date): string {
 
 /** A duration in milliseconds for people: "7.4 s", "38 s", "12 min", "1 h 50". */
 export function duration(ms: number): string {
+  if (ms > 0 && ms < 50) return "under 0.1 s";
   if (ms < 9_950) return `${(Math.max(0, ms) / 1000).toFixed(1)} s`;
   if (ms < 99_500) return `${Math.round(ms / 1000)} s`;
   const minutes = Math.round(ms / 60_000);

@@ -37,7 +37,52 @@ export function gateTitle(gate: Gate, window: WindowName | undefined, app: strin
 
 export const writesWords: Record<WritesGo, string> = { heroku: "Heroku Postgres", bridge: "the bridge", target: "RDS" };
 
-/** A step's name for people: `fence-source` → "fence source". */
+/** Where writes go before and after each window. */
+export const windowEnds: Record<WindowName, { readonly before: WritesGo; readonly after: WritesGo }> = {
+  "window-1": { before: "heroku", after: "bridge" },
+  "window-2": { before: "bridge", after: "target" },
+  retire: { before: "target", after: "target" },
+};
+
+const stepNames: Readonly<Record<string, string>> = {
+  announce: "customers' channel told",
+  "turn-maintenance-on": "maintenance page on",
+  "stop-writers": "dynos to zero",
+  "fence-source": "no more writes on Heroku Postgres",
+  "mark-source": "last marker written",
+  "await-replay": "marker arrived on the bridge",
+  "promote-bridge": "bridge becomes primary",
+  "check-bridge": "bridge checked",
+  "point-of-no-return": "point of no return",
+  "open-bridge": "bridge opened for writes",
+  "repoint-to-bridge": "`DATABASE_URL` to the bridge",
+  "prove-writes": "first write with the new `DATABASE_URL`",
+  "restore-writers": "dynos back",
+  "turn-maintenance-off": "maintenance page off",
+  "probe-health": "site answers",
+  "take-first-backup": "first backup of the bridge",
+  "fence-bridge": "no more writes on the bridge",
+  "mark-bridge": "last marker written",
+  "await-marker": "marker arrived on RDS",
+  "disable-forward": "replication to RDS off",
+  "set-sequences": "sequences set",
+  "verify-rows": "rows compared",
+  "prepare-reverse": "way back prepared",
+  "repoint-to-target": "`DATABASE_URL` to RDS",
+  "enable-reverse": "way back follows RDS",
+  "await-bridge": "waiting for the bridge's agent",
+  "await-target": "waiting for RDS",
+  "copy-tables": "copying tables",
+  "settle-lag": "waiting until the bridge keeps up",
+  "catch-up": "waiting until RDS keeps up",
+  "watch-soak": "watching RDS and the way back",
+  "end-replication": "way back ended",
+  "remove-traces": "Drawbridge's traces removed",
+  "terminate-bridge": "bridge terminated",
+  "list-inventory": "what is left, listed",
+};
+
+/** A step's name for people, fit for running and done: `stop-writers` → "dynos to zero". */
 export function stepWords(step: string): string {
-  return step.replaceAll("-", " ");
+  return stepNames[step] ?? step.replaceAll("-", " ");
 }

@@ -1,0 +1,99 @@
+import { describe, expect, it } from "vitest";
+import type { JournalEvent } from "../../src/journal/events.ts";
+import { reportOf } from "../../src/report/final-report.ts";
+import { snapshotOf } from "../../src/report/snapshot.ts";
+import { findingsOf } from "../../src/report/summaries.ts";
+import { renderComms } from "../../src/slack/render/comms.ts";
+import { renderDone, renderFindings } from "../../src/slack/render/notes.ts";
+import { renderTimeline } from "../../src/slack/render/timeline.ts";
+import { at, attempt, finished, rowsAt, windowRow } from "../report/rows.ts";
+import { settings } from "./settings.ts";
+
+const approvers = { required: 2, people: ["ann", "bob", "cyn"] };
+const ourWords = /LSN|bridge|slot|fence|dyno|RDS|Heroku|Drawbridge|database|postgres/i;
+
+/** Slack's date tokens as their UTC fallback, as a reader without zones sees them. */
+function plain(text: string): string {
+  return text.replaceAll(/<!date\^\d+\^[^|]+\|([^>]+)>/g, "$1");
+}
+
+describe("the comms channel", () => {
+  const window = (change: Parameters<typeof windowRow>[1] = {}) => {
+    const attempts = [
+      attempt("promote", "turn-maintenance-on", { started_at: at(10) }),
+      attempt("promote", "turn-maintenance-off", { ended_at: at(135) }),
+    ];
+    return snapshotOf(rowsAt(200, { windows: [windowRow("window-1", change)], attempts }), approvers).windows[0];
+  };
+  const say = (state: string, of = window(), facts: object = {}): string =>
+    plain(renderComms({ state, windowId: "window-1", ...facts }, at(12), of, at(200))?.text ?? "");
+  it("measures how long the site was away, and says when the next word comes", () => {
+    expect(say("completed")).toContain(
+      "Back to normal at 09:02 UTC. The site was unavailable for 2 minutes and 5 seconds.",
+    );
+    expect(say("in-progress")).toContain("We expect to be back within 2 minutes, by 09:02 UTC. Your data is safe.");
+    expect(say("in-progress")).toContain("next update by 09:02 UTC");
+    expect(say("put-back")).toContain("everything works as before");
+    expect(say("delayed")).toContain("next update by 09:05 UTC");
+  });
+  it("takes a maintenance back that does not take place", () => {
+    const planned = { startsAt: at(0).toISOString(), endsAt: at(100).toISOString(), expectedSeconds: 40 };
+    const asking = { state: "asking", opened_at: null, no_return_at: null, ended_at: null } as const;
+    expect(say("scheduled", window(), planned)).toContain("*Scheduled* · Short maintenance between");
+    expect(say("scheduled", window(asking), planned)).toContain("*Postponed*");
+    expect(say("scheduled", window({ ...asking, state: "cancelled" }), planned)).toContain("*Postponed*");
+  });
+  it("never uses our words", () => {
+    for (const state of ["scheduled", "in-progress", "delayed", "verifying", "completed", "put-back"])
+      expect(say(state)).not.toMatch(ourWords);
+  });
+});
+
+describe("thread, timeline and end", () => {
+  it("shows each finding with its fix, and folds the notes", () => {
+    const findings = [
+      { check: "archive", severity: "note", message: "All is there.", fix: "Nothing to do." },
+      { check: "extensions", severity: "blocker", message: "RDS has no <x>.", fix: "Drop it." },
+      { check: "versions", severity: "warning", message: "17 is newer.", fix: "Run the tests." },
+    ];
+    const rows = rowsAt(9, { attempts: [attempt("preflight", "run-checks", { output: { findings } })] });
+    const text = renderFindings(findingsOf(rows) ?? []).text;
+    expect(text.split("\n")[0]).toContain("✕ *Preflight: 1 blocker, 1 warning, 1 note* · It goes no further");
+    expect(text).toContain("RDS has no &lt;x&gt;.\n      *Fix*: Drop it.");
+    expect(text).toContain("Notes\n· archive: All is there.");
+  });
+  it("tells the timeline in sentences, without the machine's own", () => {
+    const event = (kind: string, actor: string, facts: JournalEvent["facts"]): JournalEvent => ({
+      id: 1n,
+      migrationId: "shop",
+      at: at(0),
+      kind,
+      actor,
+      facts,
+    });
+    const text = plain(
+      renderTimeline(
+        [
+          event("command", "greg", { verb: "window" }),
+          event("vote", "ann", { gate: "maintenance", decision: "approve", eligible: true }),
+          event("step-started", "w1", { step: "announce" }),
+          event("phase-done", "w1", { phase: "promote", ms: 14_400 }),
+        ],
+        30,
+      ),
+    );
+    expect(text.split("\n")).toEqual([
+      "09:00:00 UTC  *Greg* typed `/migrate window`",
+      "09:00:00 UTC  *Ann* ✅ approved gate maintenance",
+      "09:00:00 UTC  ● window 1 done after 14 s",
+    ]);
+  });
+  it("does not call an end good that is not", () => {
+    const rows = finished();
+    const bad = reportOf({ ...rows, votes: rows.votes.slice(1) });
+    expect(renderDone(bad, { acknowledged: 18_204, missing: 0 }, settings).text).toMatch(
+      /^▲ .*18,204 acknowledged writes, 0 missing/,
+    );
+    expect(renderDone(bad, {}, settings).text).toContain("▲ maintenance-step ran with fewer than two voters");
+  });
+});
