@@ -163,9 +163,9 @@ export async function endWindow(
   );
 }
 
-/** Adds facts to a window; equal keys are replaced. Times are ISO text. */
+/** Adds facts to a window. What was noted first stays: an outage counts from the first fence, however often it was raised. Times are ISO text. */
 export async function noteWindow(db: Queryable, id: number, facts: JsonObject): Promise<void> {
-  await db.query("update journal.window_run set facts = facts || $2 where id = $1", [id, encodeJson(facts)]);
+  await db.query("update journal.window_run set facts = $2::jsonb || facts where id = $1", [id, encodeJson(facts)]);
 }
 
 // Vetoes, and approvals withdrawn after they were attested, on what window `w` consumed.

@@ -43,6 +43,7 @@ export async function putBack<W extends RunnerWorld>(run: Run<W>, cause: Drawbri
       did: `undone: ${undone(result).toReversed().join(", ") || "nothing, for nothing had begun"}`,
       safe: "nothing lost",
       putBack: true,
+      type: nextAfter(run, cause, result),
     });
   });
   return "put-back";
@@ -91,6 +92,16 @@ export async function abandon<W extends RunnerWorld>(run: Run<W>, cause: Drawbri
     });
   });
   return "aborted";
+}
+
+/** What to type after a window was put back: whatever the code's remedy says, the window can be asked for again. */
+function nextAfter<W extends RunnerWorld>(run: Run<W>, cause: DrawbridgeError, result: UndoResult): string {
+  const again = (run.plan.restartsWhenPutBack?.(result.attempted, cause.code) ?? []).length > 0;
+  const window = again
+    ? "The bridge is restored again by itself first; when the card says so, `/migrate window` asks for approvals."
+    : "`/migrate window` asks for approvals again.";
+  if (cause.code === "DB_ABORTED") return window;
+  return cause.remedy.includes("/migrate window") && !again ? cause.remedy : `${cause.remedy} ${window}`;
 }
 
 function undone({ attempted, irreversible }: UndoResult): readonly string[] {

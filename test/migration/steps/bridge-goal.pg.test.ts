@@ -3,6 +3,7 @@ import { readGoal, setGoal, writeAgentState } from "../../../src/journal/agent-g
 import type { AgentFacts, AgentParams, AgentState } from "../../../src/journal/agent-rows.ts";
 import type { JsonObject } from "../../../src/journal/json.ts";
 import { createDraft } from "../../../src/journal/migrations.ts";
+import { askWindow, noteWindow, windowRuns } from "../../../src/journal/windows.ts";
 import type { StepContext } from "../../../src/migration/step.ts";
 import { takeFirstBackup } from "../../../src/migration/steps/promote/take-first-backup.ts";
 import { aimBridge, rememberGoal, watchBridge } from "../../../src/migration/steps/restore/bridge-goal.ts";
@@ -103,4 +104,16 @@ test("the backup of a bridge that was wiped since is not taken for that of the p
   await setGoal(journal.admin, world.migrationId, "primary", {});
   expect(await takeFirstBackup.observe(world, context)).toBeUndefined();
   expect(await readGoal(journal.admin, world.migrationId)).toMatchObject({ goal: "primary" });
+});
+
+test("an outage counts from the first fence, also when a restarted worker raised it again", async () => {
+  const { migrationId } = await fresh();
+  const ask = { migrationId, name: "window-1", try: 1, askedBy: "dan", forecastMs: 1 } as const;
+  const id = await askWindow(journal.worker, ask);
+  await noteWindow(journal.worker, id, { fenceCommittedAt: "2026-01-01T00:00:00.000Z" });
+  await noteWindow(journal.worker, id, { fenceCommittedAt: "2026-01-01T00:00:09.000Z", firstCommitAt: "later" });
+  expect((await windowRuns(journal.worker, migrationId))[0]?.facts).toEqual({
+    fenceCommittedAt: "2026-01-01T00:00:00.000Z",
+    firstCommitAt: "later",
+  });
 });

@@ -59,13 +59,17 @@ export interface BridgeWatch {
  */
 export async function watchBridge(world: World, context: StepContext, watch: BridgeWatch): Promise<AgentState> {
   const failures = new Set<number>();
+  let toldAtMs = -1;
   return waitFor(
     async () => {
       const now = await readAgentState(world.journal.db, world.migrationId);
       if (now === undefined || now.epoch !== watch.epoch) return undefined;
-      await context.progress({ agent: now.state, ...now.facts });
+      // once for each of its reports: the look may be much more frequent
+      const atMs = now.at?.getTime() ?? 0;
+      if (atMs !== toldAtMs) await context.progress({ agent: now.state, ...now.facts });
+      toldAtMs = atMs;
       if (now.state === "failed") {
-        failures.add(now.at?.getTime() ?? 0);
+        failures.add(atMs);
         if (hasGivenUp(now) || failures.size > watch.patience) throw agentError(now);
       }
       return watch.accept(now) ? now : undefined;
