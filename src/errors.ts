@@ -112,6 +112,19 @@ export const codes = {
     meaning: "The two databases do not hold the same rows.",
     remedy: "The window was put back. The tables are named in the thread; `/migrate retry` copies again.",
   },
+  DB_REPLICATION_BROKEN: {
+    outcome: "paused",
+    meaning:
+      "A subscription fails again and again at the same place: a conflict, or a table or column that is missing.",
+    remedy: "The subscriber's log names the table and the row. Mend it there, then `/migrate resume`.",
+  },
+  DB_SCHEMA_DRIFT: {
+    outcome: "paused",
+    meaning:
+      "Tables, columns, indexes or constraints were made on the bridge after its schema was carried to the target.",
+    remedy:
+      "Make the same on the target (the thread names them) or undo it on the bridge; then `/migrate resume`, or `/migrate window` again.",
+  },
   DB_HEROKU: {
     outcome: "retryable",
     meaning: "Heroku refused a request or failed to answer it.",

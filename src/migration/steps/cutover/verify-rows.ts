@@ -2,6 +2,7 @@ import { DrawbridgeError } from "../../../errors.ts";
 import { tablesWithRows, userTables } from "../../../postgres/tables.ts";
 import { compareHashes, hashTables } from "../../../postgres/verify.ts";
 import { openControl } from "../../databases.ts";
+import { demandSameSchema } from "../../schema-drift.ts";
 import type { Step } from "../../step.ts";
 import { demandFence } from "../window/demand-fence.ts";
 
@@ -15,6 +16,7 @@ export const verifyRows: Step = {
     const unlimited = { statementTimeoutMs: 0, max: 3 };
     await using bridge = openControl(await world.databases.bridgeUrl("admin"), "verify", unlimited);
     await using target = openControl(await world.databases.targetUrl("master"), "verify", unlimited);
+    await demandSameSchema(context, bridge, target);
     const tables = tablesWithRows(await userTables(bridge));
     const how = { concurrency: 2, signal: context.signal };
     const [there, here] = await Promise.all([hashTables(bridge, tables, how), hashTables(target, tables, how)]);

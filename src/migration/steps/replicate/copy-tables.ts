@@ -1,4 +1,5 @@
 import { waitFor } from "../../../clock.ts";
+import { watchApply } from "../../../postgres/apply-errors.ts";
 import { copyProgress, copiedSize } from "../../../postgres/copy-progress.ts";
 import { subscriptionStatus } from "../../../postgres/subscriptions.ts";
 import { openControl } from "../../databases.ts";
@@ -15,8 +16,10 @@ export const copyTables: Step = {
     await using target = openControl(await world.databases.targetUrl("master"), "replicate");
     await using bridge = openControl(await world.databases.bridgeUrl("admin"), "replicate");
     const bytesTotal = (await copiedSize(bridge)).bytes;
+    const look = await watchApply(target, name);
     await waitFor(
       async () => {
+        await look();
         const tables = (await subscriptionStatus(target, name))?.tables ?? [];
         const ready = tables.filter((table) => table.state === "ready").length;
         const { bytesDone, rowsDone } = await copyProgress(target);

@@ -3,6 +3,7 @@ import { ensureMarkerTable } from "../../../postgres/marker.ts";
 import { parseDatabaseUrl } from "../../../postgres/url.ts";
 import { copySchema } from "../../copy-schema.ts";
 import { openControl } from "../../databases.ts";
+import { leftBehind } from "../../schema-drift.ts";
 import type { Step } from "../../step.ts";
 
 /** The bridge's schema into the target's database, which is made anew: a half-loaded one from an earlier try is not trusted. */
@@ -21,7 +22,8 @@ export const loadTargetSchema: Step = {
     const loaded = await copySchema(world, { from: bridgeUrl, into, signal: context.signal });
     await using asOwner = openControl(await world.databases.targetUrl("owner"), "replicate");
     await ensureMarkerTable(asOwner);
-    return { tables: loaded.tables };
+    await using loadedInto = openControl(into, "replicate");
+    return { tables: loaded.tables, leftBehind: await leftBehind(bridge, loadedInto) };
   },
   undo: "irreversible",
 };

@@ -2,8 +2,10 @@ import { randomUUID } from "node:crypto";
 import { waitFor } from "../../../clock.ts";
 import type { JsonObject } from "../../../journal/json.ts";
 import { addSample } from "../../../journal/samples.ts";
+import { watchApply } from "../../../postgres/apply-errors.ts";
 import { commitMarker, seesMarker } from "../../../postgres/marker.ts";
 import { openControl } from "../../databases.ts";
+import { replicationNames } from "../../names.ts";
 import { textIn } from "../../step-output.ts";
 import type { Step, StepContext } from "../../step.ts";
 import type { World } from "../../world.ts";
@@ -42,9 +44,10 @@ async function lookOnce(world: World, context: StepContext): Promise<JsonObject>
   await using bridge = openControl(await world.databases.bridgeUrl("admin"), "soak");
   await using target = openControl(await world.databases.targetUrl("master"), "soak");
   const nonce = randomUUID();
+  const look = await watchApply(bridge, replicationNames(world.migrationId).reverseSubscription);
   const startMs = world.clock.now().getTime();
   await commitMarker(target, "soak", nonce);
-  await waitFor(() => seesMarker(bridge, nonce), {
+  await waitFor(async () => (await look(), seesMarker(bridge, nonce)), {
     deadlineMs: 600_000,
     everyMs: 20,
     signal: context.signal,
