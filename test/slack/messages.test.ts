@@ -174,6 +174,14 @@ describe("a window", () => {
     expect(show({ state: "put-back", no_return_at: null, facts: {} })).toContain(
       "nothing lost · writes go to Heroku Postgres as before",
     );
+    expect(show({ state: "put-back", no_return_at: null, facts: {} })).toContain("writes never stopped");
+    const cutShort = [attempt("promote", "fence-source", { state: "undone" })];
+    const snapshot = snapshotOf(
+      rowsAt(25, { windows: [windowRow("window-1", { state: "put-back", facts: {} })], attempts: cutShort }, "promote"),
+      approvers,
+    );
+    const [window] = snapshot.windows;
+    expect(window && renderWindow(window, snapshot, settings).text).not.toContain("never stopped");
   });
 });
 

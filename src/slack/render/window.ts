@@ -82,10 +82,13 @@ function closedWords(window: WindowView): string {
   return words.join(" · ");
 }
 
-function tookWords({ openedAt, endedAt, fencedAt }: WindowView): string {
+function tookWords({ openedAt, endedAt, fencedAt, steps }: WindowView): string {
   if (openedAt === undefined || endedAt === undefined) return "";
-  const stopped = fencedAt === undefined ? "writes never stopped" : `writes stopped for ${since(fencedAt, endedAt)}`;
-  return ` after ${since(openedAt, endedAt)} · ${stopped}`;
+  const took = ` after ${since(openedAt, endedAt)}`;
+  if (fencedAt !== undefined) return `${took} · writes stopped for ${since(fencedAt, endedAt)}`;
+  // a stop that was cut short left no time of its own: nothing is said of it rather than something wrong
+  const touched = steps.some(({ name }) => name === "stop-writers" || name.startsWith("fence-"));
+  return touched ? took : `${took} · writes never stopped`;
 }
 
 function since(from: Date, to: Date): string {
