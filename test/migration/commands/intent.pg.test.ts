@@ -9,6 +9,7 @@ import { abortCommand, retryCommand } from "../../../src/migration/commands/inte
 import type { World } from "../../../src/migration/world.ts";
 import { startCluster, type TestCluster } from "../../support/cluster.ts";
 import { makeJournal, type TestJournal } from "../../support/journal.ts";
+import { partOf } from "../part-of.ts";
 import { migrationAt } from "../runner-kit.ts";
 
 let cluster: TestCluster;
@@ -26,12 +27,12 @@ afterAll(async () => {
 /** The part of the world that these commands look at. */
 function worldOf(migrationId: string, aheadMs = 0): World {
   const clock = { ...systemClock, now: () => new Date(Date.now() + aheadMs) };
-  return { migrationId, journal: { ...journal.worker, db: journal.worker }, clock } as unknown as World;
+  return partOf<World>({ migrationId, journal: { ...journal.worker, db: journal.worker }, clock });
 }
 
 function typed(verb: string): CommandContext & { readonly rung: string[] } {
   const rung: string[] = [];
-  const command = { id: 1n, verb, person: "greg" } as unknown as Command;
+  const command = partOf<Command>({ id: 1n, verb, person: "greg" });
   return { command, rung, ring: async (phase) => void rung.push(phase) };
 }
 

@@ -10,6 +10,7 @@ import { aimBridge, rememberGoal, watchBridge } from "../../../src/migration/ste
 import type { World } from "../../../src/migration/world.ts";
 import { startCluster, type TestCluster } from "../../support/cluster.ts";
 import { makeJournal, type TestJournal } from "../../support/journal.ts";
+import { partOf } from "../part-of.ts";
 
 let cluster: TestCluster;
 let journal: TestJournal;
@@ -30,17 +31,17 @@ async function fresh(): Promise<World> {
   await createDraft(journal.worker, { id: migrationId, driver: "dan", configDigest: "c" });
   await setGoal(journal.admin, migrationId, "wiped", {});
   // steps see more of the world; these functions look at nothing else
-  return { migrationId, journal: { ...journal.worker, db: journal.admin } } as unknown as World;
+  return partOf<World>({ migrationId, journal: { ...journal.worker, db: journal.admin } });
 }
 
 function contextWith(memory: JsonObject): StepContext {
   const signal = new AbortController().signal;
-  return {
+  return partOf<StepContext>({
     signal,
     memory,
     assertLease: async () => undefined,
     progress: async () => undefined,
-  } as unknown as StepContext;
+  });
 }
 
 const params = { backup: "LATEST", systemIdentifier: "7", sourceSettings: { max_connections: 100 } } as const;

@@ -159,13 +159,13 @@ describe("the windows", () => {
 describe("a window that was put back", () => {
   test("leaves the bridge as it is before its promotion had begun", () => {
     expect(phasePlan("promote").restartsWhenPutBack?.(["announce", "fence-source"], "DB_ABORTED")).toEqual([]);
-    expect(phasePlan("cutover").restartsWhenPutBack).toBeUndefined();
+    expect(phasePlan("cutover").restartsWhenPutBack?.(["announce", "fence-bridge"], "DB_ABORTED")).toBeUndefined();
   });
 
   test("has the bridge restored again once it may have left the source's timeline", () => {
     const again = ["restore-bridge", "follow"];
-    const { restartsWhenPutBack } = phasePlan("promote");
-    expect(restartsWhenPutBack?.(["announce", "promote-bridge"], "DB_WINDOW_DEADLINE")).toEqual(again);
-    expect(restartsWhenPutBack?.(["announce", "mark-source"], "DB_RESTORE_AGAIN")).toEqual(again);
+    const promote = phasePlan("promote");
+    expect(promote.restartsWhenPutBack?.(["announce", "promote-bridge"], "DB_WINDOW_DEADLINE")).toEqual(again);
+    expect(promote.restartsWhenPutBack?.(["announce", "mark-source"], "DB_RESTORE_AGAIN")).toEqual(again);
   });
 });

@@ -7,6 +7,7 @@ import type { StepContext } from "../../../src/migration/step.ts";
 import { keepWritersStopped, restoreWriters, stopWriters } from "../../../src/migration/steps/window/writers.ts";
 import type { World } from "../../../src/migration/world.ts";
 import { startWorld, type TestWorld } from "../../sandbox/heroku/world.ts";
+import { partOf } from "../part-of.ts";
 
 const web = `${process.execPath} ${fileURLToPath(new URL("../../sandbox/heroku/fixtures/web.cjs", import.meta.url))}`;
 
@@ -38,17 +39,17 @@ async function open(app: object = {}): Promise<{ world: World; at: TestWorld }> 
   );
   const config = { heroku: { app: "shop" }, policy: { stopWritersSeconds: 10 } };
   // steps see more of the world; these look at nothing else
-  return { at, world: { config, heroku: at.heroku, log: silentLog } as unknown as World };
+  return { at, world: partOf<World>({ config, heroku: at.heroku, log: silentLog }) };
 }
 
 function contextWith(memory: JsonObject): StepContext {
   const signal = new AbortController().signal;
-  return {
+  return partOf<StepContext>({
     signal,
     memory,
     assertLease: async () => undefined,
     output: async () => memory,
-  } as unknown as StepContext;
+  });
 }
 
 const formation = (at: TestWorld) => at.stand.state().apps[0]?.formation;
