@@ -27,13 +27,13 @@ test("a whole migration is played, reported, shown to people, and gives no secre
   let shown: Shown | undefined;
   let over = false;
   void sandbox.ended.then(() => (over = true));
-  while (!over) {
+  for (let round = 0; !over; round += 1) {
     await secrets.look();
     // the stand-ins end with the run: what was seen last is what counts
-    const now = await look(info, card).catch(() => undefined);
+    const now = round % 4 === 0 ? await look(info, card).catch(() => undefined) : undefined;
     if (now !== undefined) shown = now;
-    if (now !== undefined && now.phases.has("retire")) await secrets.takeJournal().catch(() => undefined);
-    await new Promise((resolve) => setTimeout(resolve, 150));
+    if (now?.phases.has("retire") === true) await secrets.takeJournal().catch(() => undefined);
+    await new Promise((resolve) => setTimeout(resolve, 100));
   }
   const output = sandbox.output();
   const lastWords = output.slice(-4_000);

@@ -8,6 +8,10 @@ export interface StoryStage {
   /** Waits until the named step has begun in the present try; rejects at the deadline. */
   readonly stepStarted: (step: string) => Promise<void>;
   readonly phaseState: (phase: string) => Promise<string | undefined>;
+  /** State of the newest window. */
+  readonly windowState: () => Promise<string | undefined>;
+  /** Lets a run that waits at {@link FaultStory.holdAt} go on. */
+  readonly release: () => void;
   readonly signal: AbortSignal;
 }
 
@@ -17,6 +21,8 @@ export interface FaultStory {
   readonly what: string;
   /** Dies once at this point of the runner: `ran:<step>` is after the effect and before it is recorded. */
   readonly workerFault?: string;
+  /** The run waits at this point (`started:<step>` is before the effect) until the story lets it go on. */
+  readonly holdAt?: string;
   readonly policy?: Readonly<Record<string, unknown>>;
   /** Windows that this fault makes fall back, each of which is asked for again. */
   readonly putBack?: "window-1" | "window-2";
@@ -65,16 +71,18 @@ export const faultStories: readonly FaultStory[] = [
     name: "failed-promotion",
     what: "the bridge's agent hangs when it should promote; window 1 is put back and the bridge restored again",
     putBack: "window-1",
+    holdAt: "started:promote-bridge",
     policy: { windowDeadlineSeconds: 30 },
     act: async (stage) => {
-      await stage.stepStarted("mark-source");
+      await stage.stepStarted("promote-bridge");
       const agent = stage.world.roles().find(({ role }) => role === "agent");
       const pid = agent?.pid();
       if (pid === undefined) throw new Error("there is no agent to stop");
-      stage.say("fault: the agent on the bridge is stopped (SIGSTOP); the promotion cannot happen");
+      stage.say("fault: the agent on the bridge is stopped (SIGSTOP) before it promotes");
       process.kill(pid, "SIGSTOP");
-      while ((await stage.phaseState("promote")) === "running") await pause(stage.signal);
-      stage.say("window 1 was put back; the agent goes on (SIGCONT) and restores the bridge again");
+      stage.release();
+      while ((await stage.windowState()) === "open") await pause(stage.signal);
+      stage.say("window 1 was put back at its deadline; the agent goes on (SIGCONT) and restores the bridge again");
       process.kill(pid, "SIGCONT");
     },
   },

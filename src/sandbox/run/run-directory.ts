@@ -17,6 +17,11 @@ export function makeRunDirectory(): RunDirectory {
   return { path, logs };
 }
 
+/** Names the points at which the run waits, for stories of faults; `DRAWBRIDGE_FAULT_HOLD` of the worker. */
+export function holdFile(directory: RunDirectory): string {
+  return join(directory.path, "fault-hold");
+}
+
 /** Leaves the logs and what is small, and takes away what the servers kept: their data may be gigabytes. */
 export function keepLogs({ path, logs }: RunDirectory): void {
   const folders = readdirSync(path, { withFileTypes: true }).filter((entry) => entry.isDirectory());

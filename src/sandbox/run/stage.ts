@@ -1,15 +1,15 @@
 import { execFileSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Log } from "../../log.ts";
 import { findClientBindir, findServerBindir } from "../bindirs.ts";
 import { createShop, seedShop } from "../shop/seed-shop.ts";
 import { startVisitors, type Visitors } from "../shop/visitors.ts";
 import { herokuApp } from "./config-file.ts";
-import { faultStories } from "./fault-stories.ts";
+import { type FaultStory, faultStories } from "./fault-stories.ts";
 import { writeInfo } from "./info-file.ts";
 import type { SandboxOptions } from "./options.ts";
-import type { RunDirectory } from "./run-directory.ts";
+import { holdFile, type RunDirectory } from "./run-directory.ts";
 import { openSandboxWorld, type SandboxWorld, type WorldSpec } from "./sandbox-world.ts";
 
 /** A sandbox that is ready to be played in. */
@@ -78,12 +78,21 @@ function worldSpec(
   }
   const { directory } = given;
   const story = faultStories.find(({ name }) => name === options.fault);
-  const fault = story?.workerFault;
-  const mark = join(directory.path, "fault-happened");
-  const workerEnv = fault === undefined ? {} : { DRAWBRIDGE_FAULT: fault, DRAWBRIDGE_FAULT_MARK: mark };
+  const workerEnv = faultEnv(story, directory);
   given.print(`Starting PostgreSQL, Redis and the stand-ins in ${directory.path} …`);
   const { print, ...rest } = given;
   return { ...rest, clientBindir: findClientBindir(), policy: story?.policy ?? {}, workerEnv, say: print };
+}
+
+/** What makes the worker die, or wait, at the story's point. */
+function faultEnv(story: FaultStory | undefined, directory: RunDirectory): Record<string, string> {
+  const { workerFault, holdAt } = story ?? {};
+  if (holdAt !== undefined) writeFileSync(holdFile(directory), `${holdAt}\n`);
+  const mark = join(directory.path, "fault-happened");
+  return {
+    ...(workerFault === undefined ? {} : { DRAWBRIDGE_FAULT: workerFault, DRAWBRIDGE_FAULT_MARK: mark }),
+    ...(holdAt === undefined ? {} : { DRAWBRIDGE_FAULT_HOLD: holdFile(directory) }),
+  };
 }
 
 async function fillSource(

@@ -1,6 +1,8 @@
+import { rmSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import type { FaultStory } from "./fault-stories.ts";
 import type { JournalView } from "./journal-view.ts";
+import { holdFile } from "./run-directory.ts";
 import type { SandboxWorld } from "./sandbox-world.ts";
 
 /** A story that is being told beside the play. */
@@ -25,7 +27,9 @@ export function tellStory(of: {
     while (!(await view.stepStarted(step))) await delay(50, undefined, { signal });
   };
   const phaseState = async (phase: string) => (await view.phaseState(phase))?.state;
-  const acting = story.act({ world: of.world, say, stepStarted, phaseState, signal });
+  const windowState = async () => (await view.window())?.state;
+  const release = (): void => rmSync(holdFile(of.world.directory), { force: true });
+  const acting = story.act({ world: of.world, say, stepStarted, phaseState, windowState, release, signal });
   return {
     done: acting.catch(() => undefined),
     failed: new Promise((_resolve, reject) => {

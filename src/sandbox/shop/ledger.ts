@@ -118,12 +118,20 @@ export async function checkLedger(entries: readonly LedgerEntry[], url: string):
  * The same while the shop goes on writing: an order that it began to delete after the ledger was read may be there or not.
  * Everything else that was acknowledged until then has to hold.
  */
-export async function checkLedgerWhileWriting(
+export async function checkLedgerWhileWriting(path: string, url: string): Promise<WrittenLedgerCheck> {
+  return checkLedgerAgainst(path, (entries) => findOrders(entries, url));
+}
+
+/** A check, and the entries that it was about. */
+export type WrittenLedgerCheck = LedgerCheck & { readonly entries: readonly LedgerEntry[] };
+
+/** Reads the ledger, looks up its orders, and then looks which deletes had begun meanwhile. */
+export async function checkLedgerAgainst(
   path: string,
-  url: string,
-): Promise<LedgerCheck & { readonly entries: readonly LedgerEntry[] }> {
+  find: (entries: readonly LedgerEntry[]) => Promise<ReadonlyMap<string, number>>,
+): Promise<WrittenLedgerCheck> {
   const entries = await readLedger(path);
-  const found = await findOrders(entries, url);
+  const found = await find(entries);
   const attempts = (ledger: readonly LedgerEntry[]): readonly LedgerEntry[] =>
     ledger.filter(({ op }) => op === "attempt");
   const known = new Set(attempts(entries).map(({ id, at }) => `${id} ${at}`));

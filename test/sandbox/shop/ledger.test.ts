@@ -5,6 +5,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
   appendLedger,
+  checkLedgerAgainst,
   compareLedger,
   firstAckByDatabase,
   type LedgerEntry,
@@ -133,4 +134,17 @@ test("the ledger file: written line by line, read in order of time, a torn last 
     ["h:2", 2],
   ]);
   await rm(directory, { recursive: true });
+});
+
+test("an order whose delete begins after the ledger was read is no lost write; one that is simply gone is", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "drawbridge-ledger-"));
+  const path = join(folder, "ledger.jsonl");
+  for (const id of ["kept", "deleted", "lost"]) appendLedger(path, entry({ id }));
+  const check = await checkLedgerAgainst(path, async () => {
+    appendLedger(path, entry({ id: "deleted", op: "attempt", intended: "delete", at: 1 }));
+    appendLedger(path, entry({ id: "deleted", op: "delete", at: 2 }));
+    return new Map([["kept", 1]]);
+  });
+  await rm(folder, { recursive: true });
+  expect(check).toMatchObject({ acknowledged: 3, missing: 1, missingExamples: [expect.stringContaining("lost")] });
 });
