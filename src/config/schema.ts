@@ -15,6 +15,7 @@ const endpoint = z
   .refine((text) => loopbackHosts.has(new URL(text).hostname), "an endpoint override must be a loopback address")
   .optional();
 const seconds = (least: number, most: number) => z.number().int().min(least).max(most);
+const emoji = z.string().regex(/^[a-z0-9_+-]+$/, "Slack's name of an emoji, without colons");
 const configVar = z.string().regex(/^\w+$/, "the name of a Heroku config var");
 
 const heroku = z.strictObject({
@@ -79,8 +80,8 @@ const approvals = z.strictObject({
   drivers: z.array(z.strictObject({ person: name, slack: z.array(slackId("UW")).min(1) })).min(1),
   userGroup: slackId("S").optional(),
   expiresMinutes: z.number().int().min(1).max(240).default(30),
-  approveEmoji: z.string().default("white_check_mark"),
-  vetoEmoji: z.string().default("no_entry"),
+  approveEmoji: emoji.default("white_check_mark"),
+  vetoEmoji: emoji.default("no_entry"),
 });
 
 const policy = z.strictObject({
@@ -120,6 +121,10 @@ export const configSchema = z.strictObject({
           seen.set(id, entry.person);
         }
       }
+    }
+    if (value.approveEmoji === value.vetoEmoji) {
+      // the approving one would win, and nobody could stop anything
+      context.addIssue({ code: "custom", path: ["vetoEmoji"], message: "another emoji than the approving one" });
     }
     if (new Set(value.approvers.map((entry) => entry.person)).size !== value.approvers.length) {
       context.addIssue({

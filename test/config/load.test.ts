@@ -46,6 +46,13 @@ describe("the configuration", () => {
     expect(message).not.toContain("secret-in-the-wrong-place");
   });
 
+  test("keeps approving and stopping apart, and takes emoji by the name that Slack reports", () => {
+    const same = changed(good(), "approvals", { approveEmoji: "tada", vetoEmoji: "tada" });
+    expect(faultOf(() => parseConfig(same, "it")).message).toContain("approvals.vetoEmoji: another emoji");
+    const colons = changed(good(), "approvals", { approveEmoji: ":white_check_mark:" });
+    expect(faultOf(() => parseConfig(colons, "it")).message).toContain("approvals.approveEmoji");
+  });
+
   test.for([
     ["heroku", "apiUrl"],
     ["aws", "endpoint"],

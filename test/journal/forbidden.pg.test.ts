@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { mintAgent, setGoal } from "../../src/journal/agent-goals.ts";
+import { mintAgent, readGoal, setGoal } from "../../src/journal/agent-goals.ts";
 import { createApproval } from "../../src/journal/approvals-rows.ts";
 import { createDraft } from "../../src/journal/migrations.ts";
+import { askWindow, endWindow, openWindowRow, passNoReturn } from "../../src/journal/windows.ts";
 import { type Database, openDatabase } from "../../src/postgres/connect.ts";
 import { scramVerifier } from "../../src/postgres/scram.ts";
 import { sqlState } from "../../src/postgres/sql-error.ts";
@@ -127,4 +128,27 @@ test.each(["worker", "bot", "agent"] as const)("the %s is refused by the server,
     if (state !== "42501") allowed.push(`${state}: ${statement}`);
   }
   expect(allowed).toEqual([]);
+});
+
+test("beyond window 1's point of no return nobody can have the bridge wiped or restored over", async () => {
+  const id = "production";
+  await createDraft(journal.worker, { id, driver: "dan", configDigest: "c" });
+  await setGoal(journal.worker, id, "standby", {});
+  const windowId = await askWindow(journal.worker, {
+    migrationId: id,
+    name: "window-1",
+    try: 1,
+    askedBy: "dan",
+    forecastMs: 1,
+  });
+  await openWindowRow(journal.worker, windowId, 60_000, {});
+  await setGoal(journal.worker, id, "wiped", {});
+  await setGoal(journal.worker, id, "primary", {});
+  expect(await passNoReturn(journal.worker, windowId, 0n)).toBeInstanceOf(Date);
+  await endWindow(journal.worker, windowId, "closed", "done");
+  for (const goal of ["wiped", "standby"] as const) {
+    await expect(setGoal(journal.worker, id, goal, {})).rejects.toThrow(/is production/);
+  }
+  await setGoal(journal.worker, id, "primary", { firstBackup: true });
+  expect((await readGoal(journal.worker, id))?.goal).toBe("primary");
 });
