@@ -121,6 +121,35 @@ describe("the fence, set by an owner without superuser", () => {
   });
 });
 
+describe("a fence whose process vanished without a word", () => {
+  // to the server it is a session like this one: connected, silent, in a transaction
+  async function leftBehind(): Promise<Client> {
+    const client = await connect();
+    await client.query("set application_name = 'drawbridge-fence-locks'; begin; lock table orders in exclusive mode");
+    return client;
+  }
+
+  test("does not keep writers out once it is lifted", async () => {
+    await leftBehind();
+    await liftFence(url, database);
+    const app = await connect();
+    await app.query("set lock_timeout = '100ms'; insert into orders values (1)");
+    expect((await app.query("select n from orders")).rows).toEqual([{ n: 1 }]);
+    await app.end();
+  });
+
+  test("does not stand in the way of the next one", async () => {
+    await leftBehind();
+    await using fence = await raiseFence({ url, database, deadlineMs: 3_000 });
+    await expect(fence.prove()).resolves.toBeUndefined();
+  });
+
+  test("ends by itself within half a minute: the server looks whether we live", async () => {
+    await using db = openDatabase(url, { applicationName: "drawbridge-test" });
+    expect(await db.query("select current_setting('tcp_keepalives_idle') as idle")).toEqual([{ idle: "10" }]);
+  });
+});
+
 describe("a fence that cannot be set", () => {
   test("names the table that the role may not lock, before anything is touched", async () => {
     await cluster.query("create table of_other (n int); alter table of_other owner to other", database);
