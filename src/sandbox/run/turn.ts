@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { DrawbridgeError } from "../../errors.ts";
 import type { FaultStory } from "./fault-stories.ts";
 import type { JournalView } from "./journal-view.ts";
 import type { SlackPeople } from "./slack-people.ts";
@@ -26,11 +27,17 @@ export async function turn<T>(
   const end = Date.now() + deadlineMs;
   for (;;) {
     stage.signal.throwIfAborted();
-    const found = await look();
+    const found = await look().catch(notYetIfUnreachable);
     if (found !== undefined && found !== false) return found;
     if (Date.now() > end) throw new Error(`waited ${deadlineMs / 1000} s for ${what}`);
     await delay(150, undefined, { signal: stage.signal });
   }
+}
+
+/** The journal's server may be away for a moment, as any server may; the play looks again. */
+function notYetIfUnreachable(thrown: unknown): undefined {
+  if (thrown instanceof DrawbridgeError && thrown.code === "DB_CONNECTION") return undefined;
+  throw thrown;
 }
 
 /** A pause as people make one. */
