@@ -110,7 +110,8 @@ export const codes = {
   DB_VERIFY_DIFFERENCE: {
     outcome: "terminal",
     meaning: "The two databases do not hold the same rows.",
-    remedy: "The window was put back. The tables are named in the thread; `/migrate retry` copies again.",
+    remedy:
+      "The window was put back; the tables are named in the thread. Find out who wrote to the target, and keep them from it: the copy is removed and made anew without being asked.",
   },
   DB_REPLICATION_BROKEN: {
     outcome: "paused",

@@ -6,6 +6,8 @@ import type { Step } from "./step.ts";
 export interface PhasePlan<W> {
   readonly phase: Phase;
   readonly steps: readonly Step<W>[];
+  /** A new try first undoes what earlier tries of this phase have done, although they had succeeded. */
+  readonly startsClean?: true;
   /**
    * Which earlier phases have to run anew after the phase's window was put back. `attempted`: every step that was
    * started in this try, undone or not; `code`: why it was put back.

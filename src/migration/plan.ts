@@ -126,10 +126,19 @@ export const plan: Readonly<Record<Phase, readonly Step[]>> = {
 /**
  * The plan of one phase. A window 1 that was put back after the promotion had begun, or because the bridge is no standby
  * of the source any more, leaves a bridge that may have left the source's timeline: it is restored and settles again.
+ * A window 2 that found other rows on the target leaves a copy that nobody can trust: it is removed and made anew.
  */
 export function phasePlan(phase: Phase): PhasePlan<World> {
-  if (phase !== "promote") return { phase, steps: plan[phase] };
-  const restartsWhenPutBack = (attempted: readonly string[], code: Code): readonly Phase[] =>
-    attempted.includes(promoteBridge.name) || code === "DB_RESTORE_AGAIN" ? ["restore-bridge", "follow"] : [];
-  return { phase, steps: plan[phase], restartsWhenPutBack };
+  const steps = plan[phase];
+  if (phase === "promote") return { phase, steps, restartsWhenPutBack: restoresAgain };
+  if (phase === "cutover") return { phase, steps, restartsWhenPutBack: copiesAgain };
+  return phase === "replicate" ? { phase, steps, startsClean: true } : { phase, steps };
+}
+
+function restoresAgain(attempted: readonly string[], code: Code): readonly Phase[] {
+  return attempted.includes(promoteBridge.name) || code === "DB_RESTORE_AGAIN" ? ["restore-bridge", "follow"] : [];
+}
+
+function copiesAgain(_attempted: readonly string[], code: Code): readonly Phase[] {
+  return code === "DB_VERIFY_DIFFERENCE" ? ["replicate"] : [];
 }

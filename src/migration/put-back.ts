@@ -12,7 +12,7 @@ import { retryDecision } from "./retry.ts";
 import { errorFacts, type Run } from "./run.ts";
 import type { RunnerWorld } from "./runner-world.ts";
 import { tellFailure, touchWindow } from "./tell-people.ts";
-import { undoSteps, type UndoResult } from "./undo.ts";
+import { undoEarlierTries, undoSteps, type UndoResult } from "./undo.ts";
 
 /** How taking back ended. `again`: an undo failed and is tried again later; nothing else runs before. */
 export type TakenBack = "put-back" | "aborted" | "again" | "past-no-return";
@@ -73,7 +73,8 @@ async function restart<W extends RunnerWorld>(
 /** `abort` outside windows: undoes the present phase and ends the migration. Earlier phases' work is listed, not removed. */
 export async function abandon<W extends RunnerWorld>(run: Run<W>, cause: DrawbridgeError): Promise<TakenBack> {
   const result = await undoSteps(run);
-  if (result.failed.length > 0) return tryAgain(run, cause, result);
+  const failed = [...result.failed, ...(await undoEarlierTries(run))];
+  if (failed.length > 0) return tryAgain(run, cause, { ...result, failed });
   await fenced(run.world.journal, run.lease, async (tx) => {
     const asking = await currentWindow(tx, run.migrationId);
     if (asking) {
@@ -96,9 +97,11 @@ export async function abandon<W extends RunnerWorld>(run: Run<W>, cause: Drawbri
 
 /** What to type after a window was put back: whatever the code's remedy says, the window can be asked for again. */
 function nextAfter<W extends RunnerWorld>(run: Run<W>, cause: DrawbridgeError, result: UndoResult): string {
-  const again = (run.plan.restartsWhenPutBack?.(result.attempted, cause.code) ?? []).length > 0;
+  const restarts = run.plan.restartsWhenPutBack?.(result.attempted, cause.code) ?? [];
+  const again = restarts.length > 0;
+  const what = restarts.includes("replicate") ? "The target is copied" : "The bridge is restored";
   const window = again
-    ? "The bridge is restored again by itself first; when the card says so, `/migrate window` asks for approvals."
+    ? `${what} again by itself first; when the card says so, \`/migrate window\` asks for approvals.`
     : "`/migrate window` asks for approvals again.";
   if (cause.code === "DB_ABORTED") return window;
   return cause.remedy.includes("/migrate window") && !again ? cause.remedy : `${cause.remedy} ${window}`;

@@ -1,4 +1,4 @@
-import { asDrawbridgeError, type DrawbridgeError } from "../errors.ts";
+import { asDrawbridgeError, DrawbridgeError } from "../errors.ts";
 import { appendEvent } from "../journal/events.ts";
 import { fenced } from "../journal/fenced.ts";
 import { getMigration, type Migration } from "../journal/migrations.ts";
@@ -16,6 +16,7 @@ import { runStep } from "./run-step.ts";
 import { errorFacts, isPast, refreshWindow, type Run } from "./run.ts";
 import type { RunnerWorld } from "./runner-world.ts";
 import { touchWindow } from "./tell-people.ts";
+import { undoEarlierTries } from "./undo.ts";
 import { startWatch, type Watch } from "./watch.ts";
 
 /** What `advance` needs beside the world. */
@@ -131,6 +132,7 @@ async function succeeded<W extends RunnerWorld>(run: Run<W>): Promise<number> {
 async function runSteps<W extends RunnerWorld>(run: Run<W>, watch: Watch): Promise<DrawbridgeError | undefined> {
   try {
     await refreshWindow(run);
+    await startClean(run);
     const stop = AbortSignal.any([watch.signal, run.shutdown]);
     for (const step of run.plan.steps) {
       await watch.check();
@@ -143,6 +145,13 @@ async function runSteps<W extends RunnerWorld>(run: Run<W>, watch: Watch): Promi
   } finally {
     await refreshWindow(run);
   }
+}
+
+async function startClean<W extends RunnerWorld>(run: Run<W>): Promise<void> {
+  const failed = await undoEarlierTries(run);
+  if (failed.length === 0) return;
+  const what = `${failed.join(", ")} of an earlier try of ${run.phase} could not be undone; the thread and the log say why`;
+  throw new DrawbridgeError("DB_UNEXPECTED", what);
 }
 
 /** What happens after an error; `undefined`: try again at once. */

@@ -40,6 +40,19 @@ export async function undoSteps<W extends RunnerWorld>(run: Run<W>): Promise<Und
   return { attempted: attempted.map((step) => step.name), irreversible, failed };
 }
 
+/**
+ * Undoes what earlier tries of a phase that starts clean have left, latest try first.
+ * @returns the steps whose undo failed and has to be tried again.
+ */
+export async function undoEarlierTries<W extends RunnerWorld>(run: Run<W>): Promise<readonly string[]> {
+  if (run.plan.startsClean !== true) return [];
+  const failed: string[] = [];
+  for (let earlier = run.try - 1; earlier >= 1; earlier -= 1) {
+    failed.push(...(await undoSteps({ ...run, try: earlier })).failed);
+  }
+  return failed;
+}
+
 async function undoStep<W extends RunnerWorld>(run: Run<W>, step: Step<W>): Promise<boolean> {
   const { world } = run;
   if (step.undo === "irreversible") return true;

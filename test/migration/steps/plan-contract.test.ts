@@ -159,7 +159,7 @@ describe("the windows", () => {
 describe("a window that was put back", () => {
   test("leaves the bridge as it is before its promotion had begun", () => {
     expect(phasePlan("promote").restartsWhenPutBack?.(["announce", "fence-source"], "DB_ABORTED")).toEqual([]);
-    expect(phasePlan("cutover").restartsWhenPutBack?.(["announce", "fence-bridge"], "DB_ABORTED")).toBeUndefined();
+    expect(phasePlan("cutover").restartsWhenPutBack?.(["announce", "fence-bridge"], "DB_ABORTED")).toEqual([]);
   });
 
   test("has the bridge restored again once it may have left the source's timeline", () => {
@@ -167,5 +167,16 @@ describe("a window that was put back", () => {
     const promote = phasePlan("promote");
     expect(promote.restartsWhenPutBack?.(["announce", "promote-bridge"], "DB_WINDOW_DEADLINE")).toEqual(again);
     expect(promote.restartsWhenPutBack?.(["announce", "mark-source"], "DB_RESTORE_AGAIN")).toEqual(again);
+  });
+
+  test("has a target with other rows copied again, from nothing", () => {
+    const cutover = phasePlan("cutover");
+    expect(cutover.restartsWhenPutBack?.(["announce", "verify-rows"], "DB_VERIFY_DIFFERENCE")).toEqual(["replicate"]);
+    expect(cutover.restartsWhenPutBack?.(["announce", "verify-rows"], "DB_SCHEMA_DRIFT")).toEqual([]);
+    expect(phasePlan("replicate").startsClean).toBe(true);
+    // else the copy that replaces it would find them standing
+    for (const name of ["create-publication", "create-subscription", "prepare-way-back"]) {
+      expect(typeof plan.replicate.find((step) => step.name === name)?.undo, name).toBe("function");
+    }
   });
 });
