@@ -91,8 +91,8 @@ export const faultStories: readonly FaultStory[] = [
     what: "the app's release phase fails with the new DATABASE_URL, past the point of no return; it is released again",
     act: async (stage) => {
       await stage.stepStarted("point-of-no-return");
-      stage.say("fault: the next two release commands fail");
-      stage.world.heroku.setFault("release-phase-fails", { times: 2 });
+      stage.say("fault: the next four release commands fail, that of the detached attachment included");
+      stage.world.heroku.setFault("release-phase-fails", { times: 4 });
     },
   },
   {
