@@ -10,6 +10,7 @@ import { askWindow, currentWindow, endWindow, type WindowRun } from "../../journ
 import type { Queryable } from "../../postgres/connect.ts";
 import { forecastWindow } from "../forecast.ts";
 import { type GateSubject, gateSubjects } from "../gate-subject.ts";
+import { demandNoDrift } from "../schema-drift.ts";
 import type { World } from "../world.ts";
 import { type CommandHandler, done, refused } from "./command.ts";
 import { askedText, tellCustomers, tellWhatRuns } from "./tell-window.ts";
@@ -18,6 +19,7 @@ import { windowEvidence } from "./window-evidence.ts";
 /**
  * `/migrate window`: opens all gates of the next window together, each on a message of its own. Asking again strikes the
  * old ones out: a changed plan never inherits votes.
+ * @throws DrawbridgeError `DB_SCHEMA_DRIFT` when window 2 would find, with writes stopped, that the target lacks something.
  */
 export const windowCommand: CommandHandler = async (world, { command }) => {
   const { db } = world.journal;
@@ -30,6 +32,7 @@ export const windowCommand: CommandHandler = async (world, { command }) => {
   const before = await currentWindow(db, migration.id);
   if (before?.state === "open")
     return refused(`${before.name.replace("-", " ")} is open right now; its message shows each step.`);
+  if (name === "window-2") await demandNoDrift(world);
   const forecastMs = await forecastWindow(world, name);
   const ask: Ask = {
     name,

@@ -16,7 +16,7 @@ export const verifyRows: Step = {
     const unlimited = { statementTimeoutMs: 0, max: 3 };
     await using bridge = openControl(await world.databases.bridgeUrl("admin"), "verify", unlimited);
     await using target = openControl(await world.databases.targetUrl("master"), "verify", unlimited);
-    await demandSameSchema(context, bridge, target);
+    await demandSameSchema(await context.output("load-schema"), bridge, target);
     const tables = tablesWithRows(await userTables(bridge));
     const how = { concurrency: 2, signal: context.signal };
     const [there, here] = await Promise.all([hashTables(bridge, tables, how), hashTables(target, tables, how)]);

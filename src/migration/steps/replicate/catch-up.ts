@@ -33,7 +33,7 @@ export const catchUp: Step = {
       await context.progress({ probes: good.length, wanted: settleProbes, lastProbeMs: tookMs });
       await world.clock.sleep(200, context.signal);
     }
-    await demandSameSchema(context, bridge, target);
+    await demandSameSchema(await context.output("load-schema"), bridge, target);
     return { probesMs: good, slowestMs: Math.max(...good) };
   },
   undo: "irreversible",

@@ -1,3 +1,4 @@
+import { demandNoDrift } from "../../schema-drift.ts";
 import type { Step } from "../../step.ts";
 
 /** Visitors get Heroku's maintenance page. It stops routing only: workers and one-off dynos go on until the next step. */
@@ -5,6 +6,9 @@ export const turnMaintenanceOn: Step = {
   name: "turn-maintenance-on",
   gate: "maintenance",
   deadlineMs: 60_000,
+  validate: async (world, context) => {
+    if (context.window?.name === "window-2") await demandNoDrift(world);
+  },
   remember: async (world) => ({ maintenance: (await world.heroku.app(world.config.heroku.app)).maintenance }),
   observe: async () => undefined,
   run: async (world, context) => {
