@@ -57,12 +57,12 @@ test("pg_dump's custom format is loaded as well", async () => {
 
 test.each([
   /The shop has/,
-  /provision ·/,
-  /restore ·|follow ·/,
+  /◐ provision/,
+  /◐ follow/,
   /Window 1 of shop-production is open/,
-  /replicate ·/,
+  /◐ replicate/,
   /Window 2 of shop-production is open/,
-  /watch soak/,
+  /◐ soak/,
 ])("Ctrl-C once it says %s stops every process", async (words) => {
   await expectCleanStop(words);
 });
