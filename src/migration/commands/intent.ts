@@ -2,6 +2,7 @@ import { appendEvent } from "../../journal/events.ts";
 import { addRequester, getMigration, type Migration, setIntent, setPhase } from "../../journal/migrations.ts";
 import { getPhaseRun, raiseTry, releasePhase } from "../../journal/phase-runs.ts";
 import { currentWindow, windowRuns } from "../../journal/windows.ts";
+import { replicationNames } from "../names.ts";
 import type { World } from "../world.ts";
 import { type CommandHandler, done, refused } from "./command.ts";
 
@@ -64,7 +65,7 @@ async function restoreAgain(world: World, { id, phase }: Migration): Promise<boo
 /** How long after a window's end an abort is taken as meant for it, in milliseconds. */
 const justEndedMs = 30_000;
 
-/** `/migrate abort`: an open window is put back (before its point of no return), otherwise the present phase is undone. */
+/** `/migrate abort`: an open window is put back (before its point of no return), otherwise the present phase is undone. Refused after window 2. */
 export const abortCommand: CommandHandler = async (world, { command, ring }) => {
   const { db } = world.journal;
   const migration = await getMigration(db, world.migrationId);
@@ -80,6 +81,8 @@ export const abortCommand: CommandHandler = async (world, { command, ring }) => 
       `${ended.name} ${how} a moment ago; nothing of it is left to abort. To end the whole migration, type it again in half a minute.`,
     );
   }
+  const refusal = window?.state === "open" ? undefined : whyNotAbort(migration);
+  if (refusal !== undefined) return refused(refusal);
   await setIntent(db, migration.id, "abort", command.person);
   await appendEvent(db, {
     migrationId: migration.id,
@@ -89,7 +92,24 @@ export const abortCommand: CommandHandler = async (world, { command, ring }) => 
   });
   await ring(migration.phase);
   if (window?.state === "open") return done(`${window.name} is being put back; writes return to where they were.`);
-  return done(
-    `${migration.id} stops; what ${migration.phase} did is undone. Earlier phases leave what the card lists.`,
-  );
+  return done(`${migration.id} stops; what ${migration.phase} did is undone. ${whatIsLeft(migration)}`);
 };
+
+/** Where an abort would end the migration and leave slots, agent and bridge to themselves, it says what to do instead. */
+function whyNotAbort({ id, phase, state }: Migration): string | undefined {
+  if (state === "completed" || state === "aborted") return `${id} is ${state}; there is nothing to abort.`;
+  if (phase !== "soak" && phase !== "retire") return undefined;
+  const end = phase === "soak" ? "when the soak is over, `/migrate window`" : "`/migrate window`";
+  return `RDS is the primary since window 2: there is nothing to put back, and an abort would leave the way back's slot on RDS, which keeps WAL until the disk is full. To end it, ${end} asks for approvals to retire the bridge. To go back to the bridge, follow RUNBOOK.md, "Go back after window 2": Drawbridge does not do that in this version.`;
+}
+
+function whatIsLeft({ id, phase }: Migration): string {
+  if (phase === "replicate") {
+    return "The bridge is production and stays: keep its host and its agent running. The RDS instance is left for you to delete.";
+  }
+  if (phase === "cutover") {
+    const { forwardSubscription, reverseSubscription } = replicationNames(id);
+    return `The bridge is production and stays: keep its host and its agent running. Replication to RDS is left as well. Drop subscription ${forwardSubscription} and slot ${reverseSubscription} on RDS *before* you delete RDS, else slot ${forwardSubscription} keeps WAL on the bridge until its disk is full.`;
+  }
+  return "Earlier phases leave what the card lists.";
+}

@@ -70,10 +70,15 @@ function todo(facts: StoredFacts, putBack: boolean): string {
   const says = remedy === undefined ? "" : sentence(esc(remedy));
   const typed = putBack
     ? "`/migrate window` asks for approvals again, when you want to try again."
-    : textOf(facts, "phase") === "preflight"
-      ? "mend what is named in the thread, then `/migrate check`."
-      : "`/migrate retry` goes on where it stopped, `/migrate abort` gives up.";
+    : whatToType(textOf(facts, "phase"));
   return says.includes("/migrate") ? says : [says, typed].filter((text) => text !== "").join(" ");
+}
+
+function whatToType(phase: string | undefined): string {
+  if (phase === "preflight") return "mend what is named in the thread, then `/migrate check`.";
+  const retry = "`/migrate retry` goes on where it stopped";
+  // after window 2 an abort is refused
+  return phase === "soak" || phase === "retire" ? `${retry}.` : `${retry}, \`/migrate abort\` gives up.`;
 }
 
 function sentence(text: string): string {

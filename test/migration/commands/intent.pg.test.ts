@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { systemClock } from "../../../src/clock.ts";
 import type { Command } from "../../../src/journal/commands.ts";
-import { getMigration } from "../../../src/journal/migrations.ts";
+import { getMigration, setState } from "../../../src/journal/migrations.ts";
 import { ensurePhase, getPhaseRun, markPhase } from "../../../src/journal/phase-runs.ts";
 import { askWindow, endWindow, openWindowRow, passNoReturn } from "../../../src/journal/windows.ts";
 import type { CommandContext } from "../../../src/migration/commands/command.ts";
@@ -79,4 +79,22 @@ test("a retry of a bridge that can follow no more restores it again; other failu
   await markPhase(journal.worker, at, { state: "failed", error: { ...error, code: "DB_BRIDGE" } });
   expect(await retryCommand(worldOf("again"), typed("retry"))).toMatchObject({ level: "done" });
   expect(await getPhaseRun(journal.worker, "again", "restore-bridge")).toMatchObject({ try: 2, state: "waiting" });
+});
+
+test("an abort after window 2 is refused and says what to do instead; before it, it says what is left", async () => {
+  for (const phase of ["soak", "retire"] as const) {
+    await migrationAt(journal.worker, `abort-${phase}`, phase);
+    const reply = await abortCommand(worldOf(`abort-${phase}`), typed("abort"));
+    expect(reply).toMatchObject({ level: "refused", text: expect.stringContaining("`/migrate window` asks") });
+    expect(reply.text).toContain("RUNBOOK.md");
+    expect(await getMigration(journal.worker, `abort-${phase}`)).toMatchObject({ intent: "run", state: "active" });
+  }
+  for (const phase of ["replicate", "cutover"] as const) {
+    await migrationAt(journal.worker, `abort-${phase}`, phase);
+    const reply = await abortCommand(worldOf(`abort-${phase}`), typed("abort"));
+    expect(reply).toMatchObject({ level: "done", text: expect.stringContaining("The bridge is production and stays") });
+    if (phase === "cutover") expect(reply.text).toContain("Drop subscription drawbridge_abort_cutover_forward");
+  }
+  await setState(journal.worker, "abort-soak", "completed");
+  expect(await abortCommand(worldOf("abort-soak"), typed("abort"))).toMatchObject({ level: "refused" });
 });
