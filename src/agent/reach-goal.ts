@@ -71,13 +71,16 @@ async function acceptGoal(context: AgentContext, goal: AgentGoal): Promise<void>
 /** Nothing whole lies here, or it was promoted and has to be put back. */
 async function needsRestore(context: AgentContext): Promise<boolean> {
   if (context.record?.phase !== "restored") return true;
-  const isStandby = await access(standbySignal(context.paths)).then(
+  if (await isStandby(context)) return false;
+  await refuseWhileInUse(context);
+  return true;
+}
+
+async function isStandby(context: AgentContext): Promise<boolean> {
+  return access(standbySignal(context.paths)).then(
     () => true,
     () => false,
   );
-  if (isStandby) return false;
-  await refuseWhileInUse(context);
-  return true;
 }
 
 /** A promoted bridge may be production: it is not thrown away under the application's feet. */
@@ -87,12 +90,14 @@ async function refuseWhileInUse(context: AgentContext): Promise<void> {
   await using session = await openLocalSession(server);
   const users = await session.query<{ name: string }>(
     `select distinct usename as name from pg_stat_activity
-      where backend_type = 'client backend' and usename <> all ($1::text[])`,
+      where backend_type = 'client backend' and usename <> all ($1::text[])
+        -- the worker looks at lag and replay as the owner
+        and application_name not like 'drawbridge-%'`,
     [[server.role, adminRole, replicationRole]],
   );
   if (users.length === 0) return;
   const names = users.map(({ name }) => name).join(", ");
-  throw new DrawbridgeError("DB_BRIDGE", `the bridge is a primary in use by ${names}; it is not restored over`, {
+  throw new DrawbridgeError("DB_BRIDGE", `the bridge is a primary in use by ${names}; it is not thrown away`, {
     outcome: "terminal",
   });
 }
@@ -170,6 +175,7 @@ async function bePrimary(context: AgentContext, running: Running, goal: AgentGoa
 async function wipe(context: AgentContext, running: Running, goal: AgentGoal): Promise<void> {
   const { paths, user, deps, record } = context;
   if (record && record.phase !== "wiped") {
+    if (record.phase === "restored" && !(await isStandby(context))) await refuseWhileInUse(context);
     await closeRunning(running);
     await stopServer({ paths, bindir: deps.bindir, user }, "immediate");
     const { migrationId, port } = record;

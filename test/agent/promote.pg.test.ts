@@ -122,6 +122,24 @@ describe("promotion", () => {
     // the second promotion makes the same timeline again: its WAL must not meet the first one's in the bucket
     bridge.journal.setGoal("primary", promoted);
     await bridge.journal.reached("primary", (one) => one.facts.firstBackup !== undefined);
+    // an application that reaches it makes it production, whatever the journal says
+    const port = back.facts.port ?? 0;
+    await appendFile(join(bridge.instanceDir, "pgdata", "pg_hba.conf"), "host all visitor 127.0.0.1/32 trust\n");
+    {
+      await using session = await bridge.session("shop", port);
+      await session.query("create role visitor login");
+      await session.query("select pg_reload_conf()");
+    }
+    const url = new Secret(`postgres://visitor@127.0.0.1:${port}/shop`);
+    const app = await waitFor(() => openSession(url, { applicationName: "web.1" }).catch(() => undefined), {
+      deadlineMs: 10_000,
+      what: "the application to be let in",
+    });
+    bridge.journal.setGoal("wiped");
+    const refusal = () => bridge.journal.states.at(-1)?.facts.error?.message;
+    await waitFor(() => refusal()?.includes("in use by"), { deadlineMs: 20_000, what: "the agent to refuse" });
+    expect(existsSync(join(bridge.instanceDir, "pgdata"))).toBe(true);
+    await app.close();
     bridge.journal.setGoal("wiped");
     await bridge.journal.reached("wiped");
     expect(existsSync(join(bridge.instanceDir, "pgdata"))).toBe(false);
