@@ -3,6 +3,7 @@ import type { Phase } from "../journal/phase.ts";
 import type { PhasePlan } from "./phase-plan.ts";
 import type { Step } from "./step.ts";
 import { awaitMarker } from "./steps/cutover/await-marker.ts";
+import { compareTargetSequences } from "./steps/cutover/compare-sequences.ts";
 import { disableForward } from "./steps/cutover/disable-forward.ts";
 import { enableReverse } from "./steps/cutover/enable-reverse.ts";
 import { fenceBridge } from "./steps/cutover/fence-bridge.ts";
@@ -24,7 +25,6 @@ import { fenceSource } from "./steps/promote/fence-source.ts";
 import { markSource } from "./steps/promote/mark-source.ts";
 import { openBridge } from "./steps/promote/open-bridge.ts";
 import { promoteBridge } from "./steps/promote/promote-bridge.ts";
-import { takeFirstBackup } from "./steps/promote/take-first-backup.ts";
 import { awaitBridge } from "./steps/provision/await-bridge.ts";
 import { awaitTarget } from "./steps/provision/await-target.ts";
 import { createParameterGroup } from "./steps/provision/create-parameter-group.ts";
@@ -40,12 +40,15 @@ import { createForwardSubscription } from "./steps/replicate/create-subscription
 import { loadTargetSchema } from "./steps/replicate/load-schema.ts";
 import { prepareWayBack } from "./steps/replicate/prepare-way-back.ts";
 import { setBridgeIdentities } from "./steps/replicate/set-replica-identities.ts";
+import { takeFirstBackup } from "./steps/replicate/take-first-backup.ts";
 import { checkStandby } from "./steps/restore/check-standby.ts";
 import { restoreStandby } from "./steps/restore/restore-standby.ts";
+import { closeWayBack } from "./steps/retire/close-way-back.ts";
 import { endReplication } from "./steps/retire/end-replication.ts";
 import { listInventory } from "./steps/retire/list-inventory.ts";
 import { removeTraces } from "./steps/retire/remove-traces.ts";
 import { terminateBridge } from "./steps/retire/terminate-bridge.ts";
+import { dropForward } from "./steps/soak/drop-forward.ts";
 import { startSoak } from "./steps/soak/start-soak.ts";
 import { watchSoak } from "./steps/soak/watch-soak.ts";
 import { announce } from "./steps/window/announce.ts";
@@ -88,9 +91,10 @@ export const plan: Readonly<Record<Phase, readonly Step[]>> = {
     restoreWriters,
     turnMaintenanceOff,
     probeHealth,
-    takeFirstBackup,
   ],
+  // the first backup belongs to the promoted bridge, and takes hours that must not keep window 1 open
   replicate: [
+    takeFirstBackup,
     setBridgeIdentities,
     createForwardPublication,
     loadTargetSchema,
@@ -111,6 +115,7 @@ export const plan: Readonly<Record<Phase, readonly Step[]>> = {
     setTargetSequences,
     verifyRows,
     prepareReverse,
+    compareTargetSequences,
     pointOfNoReturn,
     repointTo("target"),
     proveWrites,
@@ -119,8 +124,8 @@ export const plan: Readonly<Record<Phase, readonly Step[]>> = {
     turnMaintenanceOff,
     probeHealth,
   ],
-  soak: [startSoak, watchSoak],
-  retire: [endReplication, removeTraces, terminateBridge, listInventory],
+  soak: [dropForward, startSoak, watchSoak],
+  retire: [closeWayBack, endReplication, removeTraces, terminateBridge, listInventory],
 };
 
 /**

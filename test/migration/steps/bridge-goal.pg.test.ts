@@ -5,7 +5,7 @@ import type { JsonObject } from "../../../src/journal/json.ts";
 import { createDraft } from "../../../src/journal/migrations.ts";
 import { askWindow, noteWindow, windowRuns } from "../../../src/journal/windows.ts";
 import type { StepContext } from "../../../src/migration/step.ts";
-import { takeFirstBackup } from "../../../src/migration/steps/promote/take-first-backup.ts";
+import { takeFirstBackup } from "../../../src/migration/steps/replicate/take-first-backup.ts";
 import { aimBridge, rememberGoal, watchBridge } from "../../../src/migration/steps/restore/bridge-goal.ts";
 import type { World } from "../../../src/migration/world.ts";
 import { startCluster, type TestCluster } from "../../support/cluster.ts";

@@ -80,7 +80,6 @@ describe("the windows", () => {
       "restore-writers",
       "turn-maintenance-off",
       "probe-health",
-      "take-first-backup",
     ]);
     expect(names(plan.cutover)).toEqual([
       "announce",
@@ -93,6 +92,7 @@ describe("the windows", () => {
       "set-sequences",
       "verify-rows",
       "prepare-reverse",
+      "compare-sequences",
       "point-of-no-return",
       "repoint-to-target",
       "prove-writes",
@@ -118,14 +118,14 @@ describe("the windows", () => {
       expect(early).toEqual(phase === "promote" ? ["maintenance", "promote"] : ["maintenance"]);
     }
     expect(plan.promote.find(({ gate }) => gate === "promote")?.name).toBe("promote-bridge");
-    expect(names(plan.retire)[0]).toBe("end-replication");
+    expect(names(plan.retire)[0]).toBe("close-way-back");
   });
 
   test("can undo all that they do outside before it; what they cannot undo there harms nobody", () => {
     const harmless = {
       promote: ["mark-source", "await-replay", "check-bridge"],
       // a marker's row, reads, and sequences of a target that nobody uses yet
-      cutover: ["mark-bridge", "await-marker", "set-sequences", "verify-rows"],
+      cutover: ["mark-bridge", "await-marker", "set-sequences", "verify-rows", "compare-sequences"],
     };
     for (const phase of ["promote", "cutover"] as const) {
       const stays = before(plan[phase]).filter(({ undo }) => undo === "irreversible");

@@ -5,11 +5,9 @@ import { openControl } from "../../databases.ts";
 import { replicationNames } from "../../names.ts";
 import type { Step } from "../../step.ts";
 
-/** Ends both directions of replication and drops their slots and publications. From here there is no way back. */
+/** Ends the way back and drops its slot and publication; the forward direction went when the soak began. */
 export const endReplication: Step = {
   name: "end-replication",
-  gate: "retire",
-  noReturn: true,
   deadlineMs: 120_000,
   observe: async () => undefined,
   run: async (world, context) => {
@@ -19,11 +17,8 @@ export const endReplication: Step = {
     await using target = openControl(await world.databases.targetUrl("master"), "retire");
     await context.assertLease();
     await dropSubscription(bridge, names.reverseSubscription, bounds);
-    await dropSubscription(target, names.forwardSubscription, bounds);
     await dropSlot(target, names.reverseSubscription, bounds);
-    await dropSlot(bridge, names.forwardSubscription, bounds);
     await dropPublication(target, names.reversePublication);
-    await dropPublication(bridge, names.forwardPublication);
     return {};
   },
   undo: "irreversible",
