@@ -34,7 +34,7 @@ export default defineConfig({
       project("unit", { include: ["test/**/*.test.ts"], exclude: perFile, limitSeconds: 20, atOnce: 2, order: 0 }),
       project("pg", { include: ["test/**/*.pg.test.ts"], limitSeconds: 120, atOnce: 2, order: 1 }),
       project("redis", { include: ["test/**/*.redis.test.ts"], limitSeconds: 60, atOnce: 2, order: 2 }),
-      project("e2e", { include: ["test/e2e/*.e2e.test.ts"], limitSeconds: 900, atOnce: 1, order: 3 }),
+      project("e2e", { include: ["test/e2e/*.e2e.test.ts"], limitSeconds: 900, atOnce: 2, order: 3 }),
       project("nightly", { include: ["test/**/*.nightly.test.ts"], limitSeconds: 3_600, atOnce: 1, order: 4 }),
     ],
   },
