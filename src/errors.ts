@@ -113,6 +113,12 @@ export const codes = {
     remedy:
       "The window was put back; the tables are named in the thread. Find out who wrote to the target, and keep them from it: the copy is removed and made anew without being asked.",
   },
+  DB_SEQUENCE_MOVES: {
+    outcome: "terminal",
+    meaning: "A sequence goes on behind the fence although no row can be written: an id could be given out twice.",
+    remedy:
+      "The window was put back. End what calls `nextval` on the sequences that the message names; then `/migrate window` again.",
+  },
   DB_REPLICATION_BROKEN: {
     outcome: "paused",
     meaning:
