@@ -45,6 +45,7 @@ function fromRow(row: VoteRow): Vote {
 
 /**
  * Bot: records a standing vote. One that was withdrawn stands again; a repetition changes nothing but its eligibility.
+ * `seenFrom`: when the look began that saw it, by the journal's clock; a withdrawal recorded since is newer and is kept.
  * @returns whether this is news: a first vote, or one that stands again.
  */
 export async function upsertVote(
@@ -52,6 +53,7 @@ export async function upsertVote(
   vote: Pick<Vote, "approvalId" | "person" | "slackUser" | "decision" | "source" | "eligible"> & {
     readonly eventId?: string;
     readonly reason?: string;
+    readonly seenFrom?: Date;
   },
 ): Promise<boolean> {
   const [row] = await db.query<{ news: boolean }>(
@@ -62,6 +64,7 @@ export async function upsertVote(
      on conflict (approval_id, slack_user, decision) do update set eligible = excluded.eligible,
        reason = excluded.reason, withdrawn_at = null,
        observed_at = case when v.withdrawn_at is null then v.observed_at else clock_timestamp() end
+       where v.withdrawn_at is null or $9::timestamptz is null or v.withdrawn_at < $9
      returning not exists (select from before where withdrawn_at is null) as news`,
     [
       vote.approvalId,
@@ -72,6 +75,7 @@ export async function upsertVote(
       vote.eventId,
       vote.eligible,
       vote.reason,
+      vote.seenFrom,
     ],
   );
   return row?.news ?? false;

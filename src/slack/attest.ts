@@ -1,15 +1,13 @@
 import type { WebClient } from "@slack/web-api";
-import { getApproval } from "../journal/approvals-rows.ts";
+import { type Approval, getApproval } from "../journal/approvals-rows.ts";
 import { type ClaimRequest, unansweredClaims, writeAttestation } from "../journal/claims.ts";
-import type { Journal } from "../journal/open.ts";
+import { touchOutbox } from "../journal/outbox.ts";
 import type { Log } from "../log.ts";
-import { lookAt } from "./look.ts";
-import type { BotSettings } from "./settings.ts";
+import { databaseNow, judge, type JudgeDeps, storeVote, votesIn } from "./judge.ts";
+import { lookAt, type Look } from "./look.ts";
 
 /** What attesting needs. */
-export interface AttestDeps {
-  readonly journal: Journal;
-  readonly settings: BotSettings;
+export interface AttestDeps extends JudgeDeps {
   readonly client: WebClient;
   readonly log: Log;
 }
@@ -24,6 +22,7 @@ export async function attestAll(deps: AttestDeps): Promise<void> {
 
 async function attest(deps: AttestDeps, claim: ClaimRequest): Promise<void> {
   const startedAt = performance.now();
+  const seenFrom = await databaseNow(deps.journal);
   const looks = await Promise.all(
     claim.approvals.map(async (id) => {
       const approval = await getApproval(deps.journal.db, id);
@@ -31,9 +30,10 @@ async function attest(deps: AttestDeps, claim: ClaimRequest): Promise<void> {
         // never posted: nobody can have voted
         return { id, reactions: [], people: {}, messageGone: true, channelShared: false };
       }
-      return (
-        await lookAt(deps.client, deps.settings, { id, channel: approval.channel, messageTs: approval.messageTs })
-      ).facts;
+      const at = { id, channel: approval.channel, messageTs: approval.messageTs };
+      const look = await lookAt(deps.client, deps.settings, at);
+      await storeVotes(deps, approval, look, seenFrom);
+      return look.facts;
     }),
   );
   const approvals = looks.map((look) => ({
@@ -44,4 +44,14 @@ async function attest(deps: AttestDeps, claim: ClaimRequest): Promise<void> {
   const lookMs = performance.now() - startedAt;
   await writeAttestation(deps.journal.db, claim.nonce, { approvals }, lookMs);
   deps.log.info({ nonce: claim.nonce, approvals: claim.approvals, lookMs: Math.round(lookMs) }, "attested");
+}
+
+/** A vote whose event was lost gets its row here, since only a vote that has one can be withdrawn inside the window. */
+async function storeVotes(deps: AttestDeps, approval: Approval, look: Look, seenFrom: Date): Promise<void> {
+  const verdict = await judge(deps, approval, look, seenFrom);
+  let news = false;
+  for (const vote of votesIn(deps, verdict, look)) {
+    if (await storeVote(deps, approval, vote, seenFrom)) news = true;
+  }
+  if (news) await touchOutbox(deps.journal.db, "gate", approval.migrationId, approval.id);
 }

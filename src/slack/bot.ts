@@ -96,7 +96,7 @@ function startLoops(options: BotOptions, clients: SlackClients, botUser: string)
   // two seconds of grace: rows carry the journal's clock, not ours
   const startedAt = new Date(clock.now().getTime() + 2_000);
   const approvals = startApprovalsLoop({ journal, settings, client: clients.votes, botUser, log, clock });
-  const attest = startLoop("attest", () => attestAll({ journal, settings, client: clients.votes, log }), {
+  const attest = startLoop("attest", () => attestAll({ journal, settings, client: clients.votes, botUser, log }), {
     everyMs: 500,
     clock,
     log,

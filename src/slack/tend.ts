@@ -1,25 +1,19 @@
 import type { WebClient } from "@slack/web-api";
-import { plainEmoji } from "../approvals/emoji.ts";
-import { evaluate } from "../approvals/evaluate.ts";
 import type { Verdict } from "../approvals/policy.ts";
 import { type Approval, type ApprovalState, moveApproval, placeApproval } from "../journal/approvals-rows.ts";
 import { appendEvent } from "../journal/events.ts";
-import { requesters } from "../journal/migrations.ts";
-import type { Journal } from "../journal/open.ts";
 import { getOutbox, intend, touchOutbox } from "../journal/outbox.ts";
-import { upsertVote, votesOn, withdrawVote } from "../journal/votes.ts";
+import { votesOn, withdrawVote } from "../journal/votes.ts";
 import type { Log } from "../log.ts";
 import { slackFault } from "./client.ts";
 import { hintText } from "./hints.ts";
+import { databaseNow, judge, type JudgeDeps, storeVote, votesIn } from "./judge.ts";
 import { isShared, lookAt, type Look } from "./look.ts";
-import { type BotSettings, personOf } from "./settings.ts";
+import { personOf } from "./settings.ts";
 
 /** What looking after approvals needs. */
-export interface TendDeps {
-  readonly journal: Journal;
-  readonly settings: BotSettings;
+export interface TendDeps extends JudgeDeps {
   readonly client: WebClient;
-  readonly botUser: string;
   readonly log: Log;
 }
 
@@ -47,11 +41,6 @@ export async function tendApproval(deps: TendDeps, approval: Approval): Promise<
   const next = nextState(verdict);
   if (next !== approval.state) return move(deps, approval, next, reasonOf(verdict));
   if (news) await touchOutbox(deps.journal.db, "gate", approval.migrationId, approval.id);
-}
-
-async function databaseNow(journal: Journal): Promise<Date> {
-  const [row] = await journal.db.query<{ now: Date }>("select clock_timestamp() as now");
-  return row?.now ?? new Date();
 }
 
 /** The card stands → both emoji are offered and votes count from now on. */
@@ -88,22 +77,6 @@ async function seed(client: WebClient, channel: string, timestamp: string, name:
   }
 }
 
-async function judge(deps: TendDeps, approval: Approval, look: Look, now: Date): Promise<Verdict> {
-  const { slack, approvals } = deps.settings;
-  const { required, approveEmoji, vetoEmoji } = approvals;
-  const asked = await requesters(deps.journal.db, approval.migrationId);
-  return evaluate({
-    policy: { required, approveEmoji, vetoEmoji, team: slack.team, enterprise: slack.enterprise },
-    request: { ...approval, requesters: [...new Set([...approval.requesters, ...asked])] },
-    approvers: approvals.approvers,
-    // the worker knows what would run now; it supersedes the approval when that changes
-    currentDigest: approval.digest,
-    ...look.facts,
-    reactions: look.facts.reactions.filter((reaction) => reaction.slackUser !== deps.botUser),
-    now,
-  });
-}
-
 /** Stores what stands and what no longer does. @returns whether anything is new. */
 async function recordVotes(deps: TendDeps, approval: Approval, verdict: Verdict, look: Look): Promise<boolean> {
   const { db } = deps.journal;
@@ -112,14 +85,8 @@ async function recordVotes(deps: TendDeps, approval: Approval, verdict: Verdict,
   let news = false;
   for (const vote of votesIn(deps, verdict, look)) {
     standing.add(`${vote.slackUser} ${vote.decision}`);
-    const isNew = await upsertVote(db, { approvalId: approval.id, source: "reconcile", ...vote });
+    const isNew = await storeVote(deps, approval, vote);
     const was = before.find((each) => each.slackUser === vote.slackUser && each.decision === vote.decision);
-    if (isNew)
-      await say(deps, approval, "vote", vote.person, {
-        decision: vote.decision,
-        eligible: vote.eligible,
-        reason: vote.reason,
-      });
     news ||= isNew || was?.eligible !== vote.eligible;
   }
   for (const vote of before) {
@@ -138,33 +105,6 @@ async function recordVotes(deps: TendDeps, approval: Approval, verdict: Verdict,
     }
   }
   return news;
-}
-
-interface FoundVote {
-  readonly person: string;
-  readonly slackUser: string;
-  readonly decision: "approve" | "veto";
-  readonly eligible: boolean;
-  readonly reason?: string;
-}
-
-function votesIn(deps: TendDeps, verdict: Verdict, look: Look): FoundVote[] {
-  const { approveEmoji, vetoEmoji } = deps.settings.approvals;
-  const found = new Map<string, FoundVote>();
-  for (const { slackUser, name } of look.facts.reactions) {
-    const plain = plainEmoji(name);
-    if (slackUser === deps.botUser || (plain !== approveEmoji && plain !== vetoEmoji)) continue;
-    const decision = plain === approveEmoji ? "approve" : "veto";
-    const ignored = verdict.ignored.find((each) => each.slackUser === slackUser && each.name === plain);
-    const vote = {
-      person: personOf(deps.settings, slackUser),
-      slackUser,
-      decision,
-      eligible: ignored === undefined,
-    } as const;
-    found.set(`${slackUser} ${decision}`, ignored === undefined ? vote : { ...vote, reason: ignored.reason });
-  }
-  return [...found.values()];
 }
 
 function nextState(verdict: Verdict): ApprovalState {

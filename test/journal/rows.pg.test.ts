@@ -175,6 +175,11 @@ describe("what the journal keeps", () => {
     expect(await withdrawVote(journal.bot, vote)).toBe(false);
     expect((await votesOn(journal.bot, [gate]))[0]?.withdrawnAt).toBeInstanceOf(Date);
     expect(await upsertVote(journal.bot, vote)).toBe(true);
+    // a look that began before the withdrawal knows nothing of it
+    await withdrawVote(journal.bot, vote);
+    expect(await upsertVote(journal.bot, { ...vote, seenFrom: new Date(Date.now() - 60_000) })).toBe(false);
+    expect((await votesOn(journal.bot, [gate]))[0]?.withdrawnAt).toBeInstanceOf(Date);
+    expect(await upsertVote(journal.bot, { ...vote, seenFrom: new Date(Date.now() + 60_000) })).toBe(true);
   });
 
   test("deliveries and commands once, whatever Slack repeats", async () => {

@@ -5,6 +5,7 @@ import { getApproval } from "../../src/journal/approvals-rows.ts";
 import { readAttestation } from "../../src/journal/claims.ts";
 import { answerCommand, pendingCommands } from "../../src/journal/commands.ts";
 import { intend } from "../../src/journal/outbox.ts";
+import { votesOn } from "../../src/journal/votes.ts";
 import { ids } from "../../src/sandbox/slack/cast.ts";
 import { startCluster, type TestCluster } from "../support/cluster.ts";
 import { askGate, beforeWindow, type BotWorld, main, migration, openWorld } from "./world.ts";
@@ -96,9 +97,10 @@ describe("approvals by reactions", () => {
     await expectState(world, late, "EXPIRED");
   });
 
-  it("attests what Slack says when the worker asks", async () => {
+  it("attests what Slack says when the worker asks, and keeps votes whose events were lost", async () => {
     await using world = await openWorld(cluster);
     const { id, ts } = await openedGate(world);
+    await world.act("faults", { dropEvents: true });
     await world.react(ids.ann, ts, "white_check_mark");
     await world.journal.admin.db.query(
       "insert into journal.claim_request (nonce, migration_id, approvals, epoch) values ('n1', $1, $2, 1)",
@@ -112,6 +114,9 @@ describe("approvals by reactions", () => {
     expect(facts).toMatchObject({ id, messageGone: false, channelShared: false });
     expect(facts?.reactions).toContainEqual({ slackUser: ids.ann, name: "white_check_mark", standing: true });
     expect(facts?.people[ids.ann]).toMatchObject({ isBot: false, deleted: false });
+    expect(await votesOn(world.journal.admin.db, [id])).toMatchObject([
+      { person: "ann", decision: "approve", eligible: true, withdrawnAt: undefined },
+    ]);
   });
 });
 
