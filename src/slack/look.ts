@@ -36,7 +36,7 @@ export async function lookAt(
   ]);
   const listed = new Set(settings.approvals.approvers.flatMap((approver) => approver.slack));
   const ask = new Set(seen.reactions.map((reaction) => reaction.slackUser).filter((id) => listed.has(id)));
-  const people = await readPeople(client, [...ask]);
+  const people = await readPeople(client, [...ask], approval.channel);
   const facts = {
     id: approval.id,
     reactions: seen.reactions,
@@ -90,9 +90,36 @@ async function readGroup(client: WebClient, usergroup: string | undefined): Prom
 }
 
 /** Accounts that Slack does not know are left out, and so do not count. */
-async function readPeople(client: WebClient, ids: readonly string[]): Promise<Record<string, PersonFacts>> {
-  const found = await Promise.all(ids.map(async (id) => [id, await readPerson(client, id)] as const));
-  return Object.fromEntries(found.filter((entry): entry is [string, PersonFacts] => entry[1] !== undefined));
+async function readPeople(
+  client: WebClient,
+  ids: readonly string[],
+  channel: string,
+): Promise<Record<string, PersonFacts>> {
+  if (ids.length === 0) return {};
+  const [members, ...found] = await Promise.all([
+    membersAmong(client, channel, ids),
+    ...ids.map(async (id) => [id, await readPerson(client, id)] as const),
+  ]);
+  return Object.fromEntries(
+    found.flatMap(([id, facts]) => (facts === undefined ? [] : [[id, { ...facts, isMember: members.has(id) }]])),
+  );
+}
+
+/** Who of `ids` is in the channel: who has left it may still have a reaction there. Reads pages until all are found. */
+async function membersAmong(client: WebClient, channel: string, ids: readonly string[]): Promise<Set<string>> {
+  const found = new Set<string>();
+  try {
+    for (let cursor: string | undefined; ;) {
+      const page = await client.conversations.members({ channel, limit: 200, ...(cursor ? { cursor } : {}) });
+      for (const id of page.members ?? []) if (ids.includes(id)) found.add(id);
+      cursor = page.response_metadata?.next_cursor;
+      if (!cursor || found.size === ids.length) return found;
+    }
+  } catch (thrown) {
+    const fault = slackFault(thrown);
+    if (fault.kind === "refused" && goneErrors.has(fault.error)) return found;
+    throw thrown;
+  }
 }
 
 async function readPerson(client: WebClient, id: string): Promise<PersonFacts | undefined> {

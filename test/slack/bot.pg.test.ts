@@ -97,6 +97,21 @@ describe("approvals by reactions", () => {
     await expectState(world, late, "EXPIRED");
   });
 
+  it("of people who have left the channel no longer count", async () => {
+    await using world = await openWorld(cluster);
+    const { id, ts } = await openedGate(world);
+    await world.react(ids.ann, ts, "white_check_mark");
+    await world.react(ids.bob, ts, "white_check_mark");
+    await expectState(world, id, "ARMED");
+    await world.act("channel", { channel: main, remove: [ids.ann] });
+    // the next look at the gate, whatever led to it
+    await world.react(ids.cyn, ts, "thumbsup");
+    await expectState(world, id, "PENDING");
+    expect(await votesOn(world.journal.admin.db, [id])).toContainEqual(
+      expect.objectContaining({ person: "ann", eligible: false, reason: "not-in-channel" }),
+    );
+  });
+
   it("attests what Slack says when the worker asks, and keeps votes whose events were lost", async () => {
     await using world = await openWorld(cluster);
     const { id, ts } = await openedGate(world);
