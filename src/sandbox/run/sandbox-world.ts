@@ -206,7 +206,8 @@ function agentStarter(spec: WorldSpec, roles: RoleProcess[]): StartInstance {
 
 async function connectSlack(slack: SlackStandIn, botUrl: string): Promise<void> {
   const url = `${botUrl}/slack/events`;
-  const deadline = Date.now() + 30_000;
+  // a cold start on a loaded machine with two cores
+  const deadline = Date.now() + 90_000;
   for (;;) {
     const { verified } = await slack
       .setRequestUrls({ events: url, commands: url, interactivity: url })
