@@ -4,6 +4,7 @@ import { faultFacts, report, type AgentContext, type AgentDeps } from "./context
 import { tickMs, watchGoal } from "./goal-watch.ts";
 import { instancePaths, prepareInstance, readRecord } from "./instance.ts";
 import { closeRunning, reachGoal, type Running } from "./reach-goal.ts";
+import { ensureServerTls } from "./server-tls.ts";
 import { findServerUser } from "./server-user.ts";
 
 /** How long after a failure that only a person or time can mend the agent tries again, in milliseconds. */
@@ -54,8 +55,12 @@ async function lookOnce(context: AgentContext, running: Running, looks: Looks): 
     return tickMs;
   }
   try {
-    if (!looks.greeted) await report(context, goal, "hello");
-    looks.greeted = true;
+    if (!looks.greeted) {
+      // what is missing on this host is told before a restore that takes hours
+      await ensureServerTls(context);
+      await report(context, goal, "hello");
+      looks.greeted = true;
+    }
     await reachGoal(context, running, goal);
     return tickMs;
   } catch (thrown) {

@@ -23,8 +23,10 @@ export interface AgentDeps {
   readonly bindir: string;
   /** The host under which others reach the bridge. */
   readonly host: string;
-  /** `listen_addresses`; `host` unless told. */
+  /** `listen_addresses`; unless told `host` if that is loopback, else every address. */
   readonly listenHost?: string;
+  /** TLS on loopback as well, and nobody let in over TCP without it. Unless told it is asked of whoever comes from elsewhere. */
+  readonly tls?: "always";
   /** PostgreSQL's port; a free one, kept for the instance's life, unless told. */
   readonly port?: number;
   /** User for PostgreSQL when we are root; `postgres`, else `nobody`, unless told. */

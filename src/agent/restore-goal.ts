@@ -11,6 +11,7 @@ import { readBootstrapRole } from "./bootstrap-role.ts";
 import { standbySignal, type AgentContext } from "./context.ts";
 import { freePort, removeData, writeRecord, type InstanceRecord } from "./instance.ts";
 import { stopServer } from "./local-postgres.ts";
+import { listenHostOf } from "./server-config.ts";
 
 /** How the agent takes part in a restore. */
 export interface RestoreHooks {
@@ -26,7 +27,7 @@ export interface RestoreHooks {
 export async function restoreBridge(context: AgentContext, goal: AgentGoal, hooks: RestoreHooks): Promise<void> {
   const { deps, paths, user } = context;
   const { archive } = deps;
-  const port = context.record?.port ?? deps.port ?? (await freePort(deps.listenHost ?? deps.host));
+  const port = context.record?.port ?? deps.port ?? (await freePort(listenHostOf(deps)));
   const common = { migrationId: goal.migrationId, epoch: goal.epoch.toString(), port };
   await stopServer({ paths, bindir: deps.bindir, user }, "immediate");
   await remember(context, { ...common, phase: "restoring" });

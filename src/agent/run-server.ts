@@ -6,7 +6,8 @@ import type { AgentGoal } from "../journal/agent-rows.ts";
 import { serverOf, type AgentContext } from "./context.ts";
 import { spoolOf } from "./courier.ts";
 import { readControlSettings, serverPid, startServer, type LocalServer } from "./local-postgres.ts";
-import { pgHbaConf, pgIdentConf, postgresqlConf } from "./server-config.ts";
+import { listenHostOf, pgHbaConf, pgIdentConf, postgresqlConf } from "./server-config.ts";
+import { ensureServerTls } from "./server-tls.ts";
 
 /**
  * Sees to it that the server runs, with a configuration made for this start. Does not wait until it takes connections.
@@ -34,19 +35,21 @@ async function writeConfiguration(context: AgentContext, goal: AgentGoal, server
       sourceSettings[name] = Math.max(value, sourceSettings[name] ?? 0);
     }
   }
+  const tls = await ensureServerTls(context);
   const conf = postgresqlConf({
     pgMajor: record?.pgMajor ?? 15,
-    listenHost: deps.listenHost ?? deps.host,
+    listenHost: listenHostOf(deps),
     port: server.port,
     socketDir: paths.socketDir,
     ...scripts,
+    tls,
     sourceSettings,
     extraSettings: deps.settings ?? {},
   });
   const hostUsers = [userInfo().username, user.name];
   const files: ReadonlyArray<readonly [string, string]> = [
     ["postgresql.conf", conf],
-    ["pg_hba.conf", pgHbaConf(goal.params.logins ?? [], goal.params.database)],
+    ["pg_hba.conf", pgHbaConf({ logins: goal.params.logins ?? [], database: goal.params.database, tls })],
     ["pg_ident.conf", pgIdentConf(hostUsers, server.role)],
   ];
   for (const [name, content] of files) await writeOwned(join(paths.dataDir, name), content, user.owner);

@@ -1,5 +1,13 @@
 import type { BridgeLogin } from "../journal/agent-rows.ts";
 
+/** Key and certificate of the bridge's PostgreSQL, and who has to use them. */
+export interface ServerTls {
+  readonly keyFile: string;
+  readonly certificateFile: string;
+  /** `away`: whoever does not come from loopback. `everyone`: loopback too. */
+  readonly demandedOf: "away" | "everyone";
+}
+
 /** What the bridge's `postgresql.conf` depends on. */
 export interface ServerConfig {
   readonly pgMajor: number;
@@ -8,6 +16,8 @@ export interface ServerConfig {
   readonly socketDir: string;
   readonly restoreCommand: string;
   readonly archiveCommand: string;
+  /** Absent: the server speaks no TLS. */
+  readonly tls: ServerTls | undefined;
   /** Settings that a standby must not have below the source's, by name: the highest value known. */
   readonly sourceSettings: Readonly<Record<string, number>>;
   /** Further lines, by name; they win. */
@@ -67,6 +77,9 @@ export function postgresqlConf(config: ServerConfig): string {
     log_timezone: "UTC",
     default_text_search_config: "pg_catalog.english",
     password_encryption: "scram-sha-256",
+    ...(config.tls === undefined
+      ? { ssl: "off" }
+      : { ssl: "on", ssl_cert_file: config.tls.certificateFile, ssl_key_file: config.tls.keyFile }),
     ...(config.pgMajor >= 14 ? { recovery_init_sync_method: "syncfs", idle_session_timeout: "0" } : {}),
     ...config.extraSettings,
   };
@@ -78,20 +91,48 @@ export function postgresqlConf(config: ServerConfig): string {
 export const adminRole = "drawbridge_admin";
 export const replicationRole = "drawbridge_repl";
 
-/** `pg_hba.conf`: the local socket for the mapped superuser, TCP for the named roles only. Pure. */
-export function pgHbaConf(logins: readonly BridgeLogin[], database: string | undefined): string {
+/** What `pg_hba.conf` depends on. */
+export interface HbaConfig {
+  readonly logins: readonly BridgeLogin[];
+  /** The only one that `logins` may enter; every one unless told. */
+  readonly database: string | undefined;
+  readonly tls: Pick<ServerTls, "demandedOf"> | undefined;
+}
+
+/** `pg_hba.conf`: the local socket for the mapped superuser, TCP for the named roles only, unencrypted from loopback only. Pure. */
+export function pgHbaConf({ logins, database, tls }: HbaConfig): string {
+  const doors = [
+    ["all", adminRole, "scram-sha-256"],
+    ["all", replicationRole, "scram-sha-256"],
+    ["replication", replicationRole, "scram-sha-256"],
+    // an md5 line takes SCRAM verifiers as well; a scram line would lock out roles whose password is stored as md5
+    ...logins.map(({ role, method }) => [database === undefined ? "all" : quoteHba(database), quoteHba(role), method]),
+  ];
+  const ways = [
+    ...(tls?.demandedOf === "everyone" ? [] : ["host 127.0.0.0/8", "host ::1/128"]),
+    ...(tls === undefined ? [] : ["hostssl all"]),
+  ].map((way) => way.split(" "));
   const lines = [
     "# written by the Drawbridge agent at each start; changes are lost",
     "local  all  all  peer map=drawbridge",
-    `host  all  ${adminRole}  all  scram-sha-256`,
-    `host  all  ${replicationRole}  all  scram-sha-256`,
-    `host  replication  ${replicationRole}  all  scram-sha-256`,
+    ...doors.flatMap(([where, role, method]) =>
+      ways.map(([kind, from]) => [kind, where, role, from, method].join("  ")),
+    ),
   ];
-  // an md5 line takes SCRAM verifiers as well; a scram line would lock out roles whose password is stored as md5
-  for (const { role, method } of logins) {
-    lines.push(`host  ${database === undefined ? "all" : quoteHba(database)}  ${quoteHba(role)}  all  ${method}`);
-  }
   return `${lines.join("\n")}\n`;
+}
+
+/** Whether every host of a `listen_addresses` is this machine's loopback. Pure. */
+export function isLoopback(hosts: string): boolean {
+  return hosts.split(",").every((host) => /^(localhost|::1|127(\.\d+){3})$/.test(host.trim()));
+}
+
+/**
+ * The server's `listen_addresses`: what was told, else the announced host if that is loopback, else every address, since an
+ * instance's public address is none of its own interfaces. Pure.
+ */
+export function listenHostOf({ host, listenHost }: { host: string; listenHost?: string }): string {
+  return listenHost ?? (isLoopback(host) ? host : "*");
 }
 
 /** `pg_ident.conf`: which users of this host are the archive's bootstrap superuser on the local socket. Pure. */

@@ -2,8 +2,8 @@ import { networkInterfaces } from "node:os";
 import { text } from "node:stream/consumers";
 import { z } from "zod";
 import { runAgent } from "../agent/agent.ts";
+import { readInstanceAddress, readUserData } from "../aws/instance-metadata.ts";
 import { openS3Store } from "../aws/s3-store.ts";
-import { readUserData } from "../aws/user-data.ts";
 import { systemClock } from "../clock.ts";
 import { asDrawbridgeError, DrawbridgeError } from "../errors.ts";
 import { agentJournal } from "../journal/agent-journal.ts";
@@ -44,7 +44,8 @@ export async function runAgentCommand(options: AgentOptions): Promise<void> {
   const log = openLog("agent");
   const stop = stopSignal();
   const env = environment();
-  const userData: unknown = JSON.parse(await readUserData(env["AWS_EC2_METADATA_SERVICE_ENDPOINT"]));
+  const metadata = env["AWS_EC2_METADATA_SERVICE_ENDPOINT"];
+  const userData: unknown = JSON.parse(await readUserData(metadata));
   const pointer = userDataSchema.parse(userData).drawbridge;
   const read = () => readBootstrap(pointer, log);
   const boot = await read();
@@ -67,7 +68,7 @@ export async function runAgentCommand(options: AgentOptions): Promise<void> {
     backups,
     instanceDir: options.directory,
     bindir: options.bindir ?? findServerBindir(),
-    host: options.host ?? ownAddress(),
+    host: options.host ?? (await readInstanceAddress(metadata)) ?? ownAddress(),
     ...(port === 0 ? {} : { port }),
     reaches: reached.reaches,
     log,

@@ -51,7 +51,7 @@ function buildProgram(): Command {
     .command("agent")
     .description("on the bridge: restore, follow and promote the local PostgreSQL as the journal says")
     .option("-d, --directory <path>", "where data, spool and log lie", "/var/lib/drawbridge")
-    .option("--host <address>", "the address under which others reach this bridge")
+    .option("--host <address>", "where others reach this bridge; its public, else its private address unless told")
     .option("--port <number>", "PostgreSQL's port; 5432 unless told, 0 for a free one", "5432")
     .option("--bindir <path>", "PostgreSQL's programs of the source's version")
     .action(async (options: AgentOptions) => (await import("./agent.ts")).runAgentCommand(options));

@@ -27,8 +27,11 @@ export interface TestBridge extends AsyncDisposable {
   session(database: string, port: number, user?: string): Promise<Session>;
 }
 
-/** Makes a bridge that restores from `archive`. */
-export async function makeBridge(archive: AgentDeps["archive"]): Promise<TestBridge> {
+/** Makes a bridge that restores from `archive`; `host` and `tls` say how it is reached, by loopback unless told. */
+export async function makeBridge(
+  archive: AgentDeps["archive"],
+  reached: Pick<AgentDeps, "tls"> & { readonly host?: string } = {},
+): Promise<TestBridge> {
   const home = await mkdtemp("/tmp/drawbridge-bridge-");
   await chmod(home, 0o755);
   const journal = new MemoryJournal();
@@ -56,6 +59,7 @@ export async function makeBridge(archive: AgentDeps["archive"]): Promise<TestBri
         instanceDir,
         bindir,
         host: "127.0.0.1",
+        ...reached,
         partitionBytes: 8 * 1024 * 1024,
         settings: { shared_buffers: "16MB", fsync: "off" },
         log: process.env["AGENT_LOG"] === undefined ? silentLog : openLog("agent", "debug"),

@@ -160,6 +160,9 @@ export function instanceFrom(form: Form, profiles: InstancesOptions["profiles"])
   };
 }
 
+/** Everything is on this machine's loopback interface. */
+const loopback = "127.0.0.1";
+
 /** From `pending` to `running`: then the instance is a directory, a metadata service and a process. */
 async function boot(instance: Instance, options: InstancesOptions, signal: AbortSignal): Promise<void> {
   const { faults, ring, keyLifetimeMs, log } = options;
@@ -175,7 +178,8 @@ async function boot(instance: Instance, options: InstancesOptions, signal: Abort
   // servers on it run as another user and must be able to pass
   await mkdir(directory, { recursive: true, mode: 0o711 });
   const allowPrefixes = options.profiles[role ?? ""] ?? [];
-  const imds = await startImds({ instanceId, userData, role, allowPrefixes, ring, keyLifetimeMs });
+  const addresses = { localIpv4: loopback, publicIpv4: loopback };
+  const imds = await startImds({ instanceId, userData, ...addresses, role, allowPrefixes, ring, keyLifetimeMs });
   const host = runHost({ instanceId, userData, directory, imdsUrl: imds.url }, options.startInstance, log);
   instance.host = {
     pid: () => host.pid(),
@@ -190,7 +194,7 @@ async function boot(instance: Instance, options: InstancesOptions, signal: Abort
 
 const stateCodes = { pending: 0, running: 16, "shutting-down": 32, terminated: 48 } as const;
 
-/** An instance as EC2 describes it. Everything is on this machine's loopback interface. */
+/** An instance as EC2 describes it. */
 export function instanceXml(instance: Instance): Xml {
   const isUp = instance.state === "running";
   return {
@@ -199,7 +203,7 @@ export function instanceXml(instance: Instance): Xml {
     instanceState: stateXml(instance),
     instanceType: instance.instanceType,
     launchTime: instance.launched,
-    ...(isUp ? { privateIpAddress: "127.0.0.1", ipAddress: "127.0.0.1" } : {}),
+    ...(isUp ? { privateIpAddress: loopback, ipAddress: loopback } : {}),
     ...(instance.reason === undefined
       ? {}
       : { stateReason: { code: instance.reason.split(":")[0], message: instance.reason } }),

@@ -8,6 +8,9 @@ export interface ImdsOptions {
   readonly instanceId: string;
   /** Plain text. */
   readonly userData: string;
+  readonly localIpv4: string;
+  /** Absent: the instance has none, and the service answers 404. */
+  readonly publicIpv4?: string;
   /** Name of the role in its instance profile; absent: no credentials. */
   readonly role: string | undefined;
   /** `bucket/prefix` that the role may touch in S3; it may call nothing else. */
@@ -30,6 +33,8 @@ export async function startImds(options: ImdsOptions): Promise<Imds> {
   const answers: Record<string, () => string | undefined> = {
     "/latest/user-data": () => options.userData,
     "/latest/meta-data/instance-id": () => options.instanceId,
+    "/latest/meta-data/local-ipv4": () => options.localIpv4,
+    "/latest/meta-data/public-ipv4": () => options.publicIpv4,
     "/latest/meta-data/iam/security-credentials/": () => options.role,
     [`/latest/meta-data/iam/security-credentials/${options.role ?? ""}`]: () =>
       options.role === undefined ? undefined : handOutKeys(options),

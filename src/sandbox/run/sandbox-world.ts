@@ -180,17 +180,7 @@ function agentStarter(spec: WorldSpec, roles: RoleProcess[]): StartInstance {
   return async (boot) => {
     const role = startRole({
       role: "agent",
-      args: [
-        "agent",
-        "--directory",
-        boot.directory,
-        "--host",
-        "127.0.0.1",
-        "--port",
-        "0",
-        "--bindir",
-        spec.sourceBindir,
-      ],
+      args: ["agent", "--directory", boot.directory, "--port", "0", "--bindir", spec.sourceBindir],
       env: { ...plainEnv(), AWS_EC2_METADATA_SERVICE_ENDPOINT: boot.imdsUrl },
       logs: spec.directory.logs,
       restart: false,
