@@ -182,12 +182,11 @@ async function deleteDatabase(client: RDSClient, DBInstanceIdentifier: string): 
     const removal = { DBInstanceIdentifier, SkipFinalSnapshot: true, DeleteAutomatedBackups: true };
     await calling("DeleteDBInstance", () => client.send(new DeleteDBInstanceCommand(removal)));
   } catch (error) {
-    // InvalidDBInstanceState: it is being deleted already; waitDeleted tells
-    const status = isAwsCode(error, "InvalidDBInstanceState")
-      ? (await describeDatabase(client, DBInstanceIdentifier))?.status
-      : "";
-    if (isAwsCode(error, "DBInstanceNotFound") || status === "deleting") return;
-    throw error;
+    if (isAwsCode(error, "DBInstanceNotFound")) return;
+    if (!isAwsCode(error, "InvalidDBInstanceState")) throw error;
+    // it is being deleted already, or gone since; waitDeleted tells
+    const there = await describeDatabase(client, DBInstanceIdentifier);
+    if (there !== undefined && there.status !== "deleting") throw error;
   }
 }
 

@@ -65,7 +65,6 @@ describe("the doorbell", () => {
   });
 
   test("is heard again after FLUSHALL", async () => {
-    expect.hasAssertions();
     await using redis = await startRedis();
     let runs = 0;
     await using door = await bell(redis.url, async () => void (runs += 1));
@@ -74,6 +73,7 @@ describe("the doorbell", () => {
     client.disconnect();
     await door.ring();
     await waitFor(() => runs === 1, { ...soon, what: "a ring after FLUSHALL" });
+    expect(runs).toBe(1);
   });
 
   test("costs two seconds at most while Redis is away, and throws nothing", async () => {
@@ -87,7 +87,6 @@ describe("the doorbell", () => {
   });
 
   test("a handler that throws is rung again like any other", async () => {
-    expect.hasAssertions();
     await using redis = await startRedis();
     let runs = 0;
     await using door = await bell(redis.url, async () => {
@@ -97,6 +96,7 @@ describe("the doorbell", () => {
     await door.ring();
     await waitFor(() => runs === 1, { ...soon, what: "the first run" });
     await waitFor(async () => (await door.ring()) && runs >= 2, { ...soon, what: "the second run" });
+    expect(runs).toBeGreaterThanOrEqual(2);
   });
 });
 
