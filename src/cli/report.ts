@@ -54,7 +54,7 @@ export async function printReport(options: ReportOptions): Promise<void> {
         key: "done",
         audience: "main",
         priority: 2,
-        facts: { ...writes },
+        facts: { ...writes, appOutageMs: ledger?.appOutageMs },
       });
   }
   if (!report.ok) process.exitCode = 1;

@@ -155,13 +155,15 @@ function reportedApprovals(rows: JournalRows): FinalReport["approvals"] {
     .map(({ gate, step, voters }) => ({ gate, step, voters: voters.map((voter) => voter.person) }));
 }
 
-/** One line: how long writes stopped, what was compared. */
+/** One line: how long writes stopped, by the database's clock and, with a ledger, by the app's; what was compared. */
 export function reportHeadline(report: FinalReport): string {
-  const outages = report.windows
-    .filter((window) => window.outcome === "succeeded")
-    .map((window) => seconds(window.appOutageMs ?? window.databaseOutageMs));
-  const times = outages.length === 2 ? "twice" : `${outages.length} times`;
-  const stopped = outages.length === 0 ? "writes never stopped" : `writes stopped ${times}: ${outages.join(" and ")}`;
+  const done = report.windows.filter((window) => window.outcome === "succeeded");
+  const times = done.length === 1 ? "once" : done.length === 2 ? "twice" : `${done.length} times`;
+  const atDatabase = `${done.map((window) => seconds(window.databaseOutageMs)).join(" and ")} at the database`;
+  const asSeen = done.some((window) => window.appOutageMs !== undefined)
+    ? `, ${done.map((window) => seconds(window.appOutageMs)).join(" and ")} as the app saw it`
+    : "";
+  const stopped = done.length === 0 ? "writes never stopped" : `writes stopped ${times}: ${atDatabase}${asSeen}`;
   const { tables, rows, differences } = report.verified;
   return `${stopped} · ${n(tables)} tables, ${n(rows)} rows compared, ${n(differences)} differences`;
 }

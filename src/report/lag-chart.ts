@@ -54,9 +54,11 @@ function timeLabel(point: LagPoint | undefined, anchor: "start" | "end"): string
 }
 
 function altText({ last, highestMs, trend, points }: LagSeries): string {
+  // on the archive's link the newest row is as old as the newest segment, which is no lag
+  const what = last.link === "archive" ? "Age of the newest row on the bridge" : "Replication lag";
   const first = points[0]?.at ?? last.at;
   const minutes = Math.round((last.at.getTime() - first.getTime()) / 60_000);
-  return `Replication lag over ${minutes} minutes: now ${seconds(last.lagMs)}, ${trend}, highest ${seconds(highestMs)}.`;
+  return `${what} over ${minutes} minutes: now ${seconds(last.lagMs)}, ${trend}, highest ${seconds(highestMs)}.`;
 }
 
 function seconds(ms: number): string {

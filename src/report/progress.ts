@@ -52,6 +52,25 @@ export function progressOf(rows: JournalRows): Progress | undefined {
   };
 }
 
+/**
+ * How long a test write takes to the bridge through the archive, in milliseconds: the slowest of those that settled the
+ * try that runs, else the last; `undefined` before there was one, and when the last did not arrive in time.
+ */
+export function probeMsOf(rows: JournalRows): number | undefined {
+  const follow = rows.phases.find((row) => row.phase === "follow");
+  if (!follow?.started_at) return undefined;
+  const settled = rows.attempts.findLast(
+    (each) => each.step === "settle-lag" && each.try === follow.try && each.state === "succeeded",
+  );
+  const slowest = numberOf(settled?.output, "slowestMs");
+  if (slowest !== undefined) return slowest;
+  const since = follow.started_at;
+  const last = rows.samples.findLast(
+    (each) => each.kind === "progress" && each.at >= since && textOf(each.facts, "phase") === "follow",
+  );
+  return numberOf(last?.facts, "lastProbeMs");
+}
+
 /** "2 of 3 writes in a row arrived quickly, the last within 3.1 s": what the phase still waits for. */
 function probeNote(facts: StoredFacts): string | undefined {
   const [good, wanted] = [numberOf(facts, "probes"), numberOf(facts, "wanted")];

@@ -4,7 +4,7 @@ import { type ApprovalView, approvalViews } from "./approvals.ts";
 import type { Range } from "./eta.ts";
 import { textOf } from "./facts.ts";
 import { type LagSeries, lagSeries } from "./lag.ts";
-import { type Progress, progressOf } from "./progress.ts";
+import { probeMsOf, type Progress, progressOf } from "./progress.ts";
 import { type JournalRows, type PhaseRow, readRows } from "./rows.ts";
 import { soakUntil, summaryOf } from "./summaries.ts";
 import { type Waiting, waitingFor } from "./waiting.ts";
@@ -60,6 +60,8 @@ export interface Snapshot {
   readonly step?: { readonly name: string; readonly startedAt: Date; readonly ms: number } | undefined;
   readonly progress?: Progress | undefined;
   readonly lag?: LagSeries | undefined;
+  /** How long a test write took to the bridge while it follows the archive: the slowest that counted, or the last. */
+  readonly probeMs?: number | undefined;
   /** The window that people are asked for or that is open; otherwise none. */
   readonly window?: WindowView | undefined;
   /** Every try, oldest first. */
@@ -115,6 +117,7 @@ export function snapshotOf(rows: JournalRows, approvers: Approvers): Snapshot {
     step: stepOf(rows),
     progress,
     lag: lagSeries(rows.samples),
+    probeMs: probeMsOf(rows),
     window: alive,
     windows,
     approvals,

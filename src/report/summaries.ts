@@ -59,7 +59,7 @@ const summaries: Partial<Record<Phase, (rows: JournalRows) => string | undefined
   },
   follow: (rows) => {
     const slowest = numberOf(lastOutput(rows, "follow", "settle-lag"), "slowestMs");
-    return slowest === undefined ? undefined : `a write reaches the bridge within ${seconds(slowest)}`;
+    return slowest === undefined ? undefined : `test writes arrive within ${seconds(slowest)}`;
   },
   promote: (rows) => outageWords(rows, "window-1"),
   replicate: (rows) => {
@@ -78,7 +78,7 @@ const summaries: Partial<Record<Phase, (rows: JournalRows) => string | undefined
 
 function outageWords(rows: JournalRows, name: WindowName): string | undefined {
   const ms = windowViews(rows).findLast((each) => each.name === name && each.state === "closed")?.databaseOutageMs;
-  return ms === undefined ? undefined : `no writes for ${seconds(ms)}`;
+  return ms === undefined ? undefined : `no writes at the database for ${seconds(ms)}`;
 }
 
 /** When the soak ends, once it has begun. */

@@ -20,8 +20,10 @@ export type Waiting =
 export function waitingFor(snapshot: Omit<Snapshot, "waiting">): Waiting {
   if (snapshot.state === "completed" || snapshot.state === "aborted") return { kind: "nothing" };
   if (snapshot.intent === "hold") return { kind: "resume", by: snapshot.intentBy };
-  const undecided = snapshot.approvals.filter((each) => each.undecided);
-  const dead = snapshot.approvals.some((each) => !each.undecided && each.state !== "CONSUMED");
+  // once a window is open nobody is waited for, even where its gates were read a moment before they were consumed
+  const gates = snapshot.window?.state === "open" ? [] : snapshot.approvals;
+  const undecided = gates.filter((each) => each.undecided);
+  const dead = gates.some((each) => !each.undecided && each.state !== "CONSUMED");
   // one gate that can no longer open makes the others worthless: the window has to be asked for again
   if (snapshot.window?.state === "asking" && dead) return { kind: "window", window: snapshot.window.name };
   const until = new Date(Math.min(...undecided.map((each) => each.expiresAt.getTime())));

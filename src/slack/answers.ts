@@ -8,7 +8,8 @@ import type { Verb } from "./parse.ts";
 import { verbsFor, whoMay } from "./permission.ts";
 import { gateLines, renderCard } from "./render/card.ts";
 import { approversOf } from "./render/intent.ts";
-import { allOf, anyOf, clockSeconds, clockTime, code, duration, glyph, plainName, size } from "./render/text.ts";
+import { lagAnswer } from "./render/lag-words.ts";
+import { allOf, anyOf, clockTime, code, duration, glyph, plainName } from "./render/text.ts";
 import { renderTimeline } from "./render/timeline.ts";
 import { phaseWords, windowWords } from "./render/words.ts";
 import { type BotSettings, personOf, rolesOf } from "./settings.ts";
@@ -74,7 +75,7 @@ async function readOnlyAnswer(journal: Journal, settings: BotSettings, slackUser
     case "status":
       return status(settings, await snapshotNow(journal, settings));
     case "lag":
-      return lag(await snapshotNow(journal, settings));
+      return lagAnswer(await snapshotNow(journal, settings));
     case "timeline": {
       const events = await readEvents(journal.db, settings.migration);
       return events.length === 0 ? noMigration : renderTimeline(events, 30);
@@ -190,15 +191,4 @@ function runsOn(snapshot: Snapshot): string {
 
 function isGated(phase: Phase): boolean {
   return windowOf(phase) !== undefined;
-}
-
-function lag(snapshot: Snapshot | undefined): string {
-  const series = snapshot?.lag;
-  if (snapshot === undefined || series === undefined)
-    return "Nothing is being replicated at the moment, so there is no lag.";
-  const { last } = series;
-  const old = snapshot.takenAt.getTime() - last.at.getTime();
-  const bytes = last.lagBytes === undefined ? "" : `, ${size(last.lagBytes)}`;
-  const segment = last.segmentAgeMs === undefined ? "" : ` · newest archive segment ${duration(last.segmentAgeMs)} old`;
-  return `Lag ${duration(last.lagMs)}${bytes}, ${series.trend} · highest in the last hour ${duration(series.highestMs)}${segment} · measured ${duration(old)} ago, at ${clockSeconds(last.at)}. The chart comes into the card's thread.`;
 }

@@ -28,16 +28,16 @@ export interface Sender {
   round(): Promise<boolean>;
 }
 
-/** Approvals and windows first, cards next, chatter last. */
+/** Answers to who typed, then approvals and windows, cards next, chatter last. */
 const urgency: Readonly<Record<string, number>> = {
-  gate: 0,
-  window: 0,
-  hint: 1,
-  reply: 1,
-  failure: 1,
-  done: 2,
-  comms: 2,
-  card: 3,
+  reply: 0,
+  gate: 1,
+  window: 1,
+  hint: 2,
+  failure: 2,
+  done: 3,
+  comms: 3,
+  card: 4,
 };
 /** After this many tries at something that Slack refuses, it is given up. */
 const mostRefusals = 8;

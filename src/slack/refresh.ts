@@ -14,6 +14,10 @@ import type { BotSettings } from "./settings.ts";
 /** In these phases the card moves at least this often, so that people see that it lives. */
 const livelyMs = 10_000;
 const lively: ReadonlySet<Phase> = new Set<Phase>(["restore-bridge", "follow", "replicate"]);
+/** While people are waited for, the lag moves on the card no more often than this. */
+const tickingMs = 30_000;
+/** For so long nothing has to change on a card that asks for votes, before it is edited. */
+const quietMs = 1_500;
 /** What ended is rendered once more after this long at the latest. */
 const afterEndMs = 60_000;
 /** A site that is back and still being looked at for so long is worth a word to customers. */
@@ -63,10 +67,27 @@ interface Target {
 }
 
 async function refreshCard(deps: Deps, snapshot: Snapshot, shown: Shown): Promise<void> {
-  const { visible } = renderCard(snapshot, deps.settings);
+  const { visible, ticking } = renderCard(snapshot, deps.settings);
+  if (isUnsettled(snapshot, visible, shown)) return;
   const running = snapshot.state === "active" && lively.has(snapshot.phase) && snapshot.waiting.kind === "nothing";
   const beat = running ? ` ${Math.floor(snapshot.takenAt.getTime() / livelyMs)}` : "";
-  await refresh(deps, { kind: "card", key: "card", priority: 3 }, visible + beat, shown);
+  const slot = Math.floor(snapshot.takenAt.getTime() / tickingMs);
+  const lag = snapshot.waiting.kind === "nothing" || ticking === "" ? ticking : `lag ${slot}`;
+  await refresh(deps, { kind: "card", key: "card", priority: 3 }, `${visible}\n${lag}${beat}`, shown);
+}
+
+/**
+ * Votes come in quick succession and `go` right behind them. An edit per vote would use up the card's next three seconds and
+ * leave it asking for votes in a window that is open; so, while it asks, it waits for a moment of quiet.
+ */
+function isUnsettled({ waiting, takenAt }: Snapshot, visible: string, shown: Shown): boolean {
+  const at = takenAt.getTime();
+  if (shown.get("settling") !== visible) {
+    shown.set("settling", visible);
+    shown.set("settling since", String(at));
+  }
+  if (waiting.kind !== "approvals" && waiting.kind !== "go") return false;
+  return at - Number(shown.get("settling since")) < quietMs;
 }
 
 async function refresh({ journal, settings }: Deps, target: Target, text: string, shown: Shown): Promise<void> {

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { remaining } from "../../src/report/eta.ts";
-import { formatReport, reportOf } from "../../src/report/final-report.ts";
+import { formatReport, reportHeadline, reportOf } from "../../src/report/final-report.ts";
 import { lagChart } from "../../src/report/lag-chart.ts";
 import { lagSeries } from "../../src/report/lag.ts";
 import { snapshotOf } from "../../src/report/snapshot.ts";
@@ -113,6 +113,10 @@ describe("the final report", () => {
       { name: "window-2", try: 1, outcome: "succeeded", appOutageMs: 3_500, databaseOutageMs: 3_100 },
     ]);
     expect(report.approvals[0]).toEqual({ gate: "maintenance", step: "maintenance-step", voters: ["ann", "bob"] });
+    expect(formatReport(report)).toContain(
+      "writes stopped twice: 7.4 s and 3.1 s at the database, 7.9 s and 3.5 s as the app saw it",
+    );
+    expect(reportHeadline(reportOf(finished()))).toContain("writes stopped twice: 7.4 s and 3.1 s at the database · ");
     expect(formatReport(report)).toContain("251,402,113 rows, 0 differences");
   });
   it("is not ok when a phase, a row, a write or a voter is missing", () => {

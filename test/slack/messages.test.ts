@@ -49,7 +49,7 @@ describe("a gate, read at two in the morning", () => {
   it("says what happens, why now, and what if, with the app's own numbers", () => {
     const text = gateCard("PENDING", evidence);
     expect(text).toContain(
-      "*What happens*: visitors see the maintenance page, 14 dynos stop (web 10, worker 4), Heroku Postgres takes no writes. About 40 s without writes (window 1, put back after: 12 s).",
+      "*What happens*: visitors see the maintenance page, 14 dynos stop (web 10, worker 4), Heroku Postgres takes no writes. About 40 s without writes at the database (window 1, put back after: 12 s).",
     );
     expect(text).toContain(
       "*Why now*: 3 test writes in a row reached the bridge within 2.1 s · 0 blockers, 3 warnings.",
@@ -58,10 +58,15 @@ describe("a gate, read at two in the morning", () => {
       "*If it goes wrong before the switch*: writes go to Heroku Postgres as before within about 9.0 s",
     );
   });
+  it("reads well when test writes were too quick to measure", () => {
+    expect(gateCard("PENDING", { probes: 3, slowestMs: 20 })).toContain(
+      "3 test writes in a row reached the bridge in under 0.1 s.",
+    );
+  });
   it("leaves out what nobody measured", () => {
     const text = gateCard("PENDING", {});
     expect(text).toContain(
-      "all dynos stop, Heroku Postgres takes no writes. About 40 s without writes (not tried before).",
+      "all dynos stop, Heroku Postgres takes no writes. About 40 s without writes at the database (not tried before).",
     );
     expect(text).not.toContain("Why now");
     expect(text).not.toMatch(/undefined|NaN/);
@@ -95,7 +100,7 @@ describe("the card, phase by phase", () => {
     const rows = { ...finished(), migration: { ...rowsAt(100, {}, "retire").migration } };
     const { text } = renderCard(snapshotOf(rows, approvers), { ...settings, aws: rented }).message;
     expect(text).toContain("● provision · bridge r6i.xlarge, target db.m6g.xlarge");
-    expect(text).toContain("● window 1 · no writes for 7.4 s");
+    expect(text).toContain("● window 1 · no writes at the database for 7.4 s");
     expect(text).toContain("● replicate · 77 tables, 251,402,113 rows");
   });
   it("says what follow still waits for, and until when the soak lasts", () => {
@@ -123,6 +128,19 @@ describe("the card, phase by phase", () => {
     expect(plain(renderCard(snapshotOf(soaking, approvers), settings).message.text)).toContain(
       "watching · until 11:00 UTC",
     );
+  });
+  it("names the first backup, which comes before any copying", () => {
+    const backingUp = rowsAt(
+      30,
+      {
+        phases: [phaseRow("replicate", { state: "running", ended_at: null })],
+        attempts: [attempt("replicate", "take-first-backup", { state: "started", ended_at: null })],
+      },
+      "replicate",
+    );
+    const { text } = renderCard(snapshotOf(backingUp, approvers), settings).message;
+    expect(text.split("\n")[0]).toContain("phase 7 of 10 · backing up the bridge");
+    expect(text).toContain("◐ replicate · first backup of the bridge");
   });
   it("keeps a cause to one line while it is tried again, and names the remedy when it is not", () => {
     const error = { code: "DB_AWS", message: `could not connect to ${"x".repeat(400)}\n  because: libpq says much` };
@@ -159,7 +177,7 @@ describe("a window", () => {
   };
   it("ends with how long writes were gone, what was compared, and where they go since, whatever came later", () => {
     expect(show({ facts }).split("\n")[0]).toBe(
-      "● *Window 1 of shop-production is done* · writes are back after 7.4 s · 64,133 rows compared, 0 differences · maintenance page for 10 s · writes go to the bridge",
+      "● *Window 1 of shop-production is done* · writes stopped 7.4 s at the database · 64,133 rows compared, 0 differences · maintenance page for 10 s · writes go to the bridge",
     );
     expect(show({ facts }, "window-2")).toContain("writes go to RDS");
     expect(show({ facts: { ...facts, acknowledged: 18_204, missing: 0 } })).toContain(

@@ -7,7 +7,7 @@ import { renderCard } from "../../src/slack/render/card.ts";
 import { renderComms } from "../../src/slack/render/comms.ts";
 import { renderFailure } from "../../src/slack/render/failure.ts";
 import { renderGate } from "../../src/slack/render/gate.ts";
-import { renderDone, renderNote } from "../../src/slack/render/notes.ts";
+import { ledgerIn, renderDone, renderNote } from "../../src/slack/render/notes.ts";
 import { duration, durationRange, esc, size } from "../../src/slack/render/text.ts";
 import { renderWindow } from "../../src/slack/render/window.ts";
 import { at, attempt, finished, phaseRow, rowsAt, windowRow } from "../report/rows.ts";
@@ -69,6 +69,43 @@ describe("the card", () => {
     expect(of(later).visible).toBe(of(restoring).visible);
     expect(of(silent).message.text).toContain("no news from the worker since");
   });
+  it("asks nobody for anything once the window is open, whatever else was read a moment before", () => {
+    const rows = finished();
+    const approvals = rows.approvals.map((each) => ({ ...each, window_id: "window-1", state: "ARMED" as const }));
+    const show = (change: Parameters<typeof windowRow>[1]): string => {
+      const windows = [windowRow("window-1", { no_return_at: null, ended_at: null, ...change })];
+      const snapshot = snapshotOf(rowsAt(20, { windows, approvals, votes: rows.votes }, "promote"), approvers);
+      return `${snapshot.waiting.kind}: ${renderCard(snapshot, settings).message.text}`;
+    };
+    expect(show({ state: "asking", opened_at: null })).toContain("go: ▲ ");
+    expect(show({ state: "open" })).toMatch(/^nothing: ◐ .*window 1 is open.*\*nothing is needed of you\*/);
+    expect(show({ state: "open" })).not.toMatch(/migrate go|waits for/);
+  });
+  it("tells the age of the archive's newest row from lag", () => {
+    const sample = (lagMs: number, link: string) => ({ at: at(19), kind: "lag", facts: { lagMs, link } });
+    const follow = [phaseRow("follow", { state: "running", ended_at: null })];
+    const probe = {
+      at: at(18),
+      kind: "progress",
+      facts: { phase: "follow", probes: 1, wanted: 3, lastProbeMs: 3_600 },
+    };
+    const show = (lagMs: number): string =>
+      renderCard(
+        snapshotOf(rowsAt(20, { phases: follow, samples: [probe, sample(lagMs, "archive")] }, "follow"), approvers),
+        settings,
+      ).message.text;
+    expect(show(26_000)).toContain(
+      "newest row on the bridge is 26 s old (the archive's segments usually come within a minute) · test writes arrive within 3.6 s",
+    );
+    expect(show(26_000)).not.toContain("lag");
+    expect(show(300_000)).toContain("▲ newest row on the bridge is 5 min old, although");
+    const copying = rowsAt(20, { samples: [sample(20, "forward")] }, "replicate");
+    const card = renderCard(snapshotOf(copying, approvers), settings);
+    expect(card.message.text).toContain("lag under 0.1 s · steady");
+    // it moves with every sample: no reason by itself for an edit while people are waited for
+    expect(card.visible).not.toContain("steady");
+    expect(card.ticking).toContain("steady");
+  });
   it("mentions only whom it waits for", () => {
     const { text } = renderCard(snapshotOf(rowsAt(20, {}, "promote"), approvers), settings).message;
     expect(text).toContain("<@UGREG> can type* `/migrate window`");
@@ -110,7 +147,7 @@ describe("gates and windows", () => {
     };
     expect(show(open)).toContain("writes stopped for 5.0 s of about 40 s · *can still be put back*");
     expect(show({ ...open, no_return_at: at(15) })).toContain("*past the point of no return, going forward*");
-    expect(show(windowRow("window-1"))).toContain("writes are back after 7.4 s · writes go to the bridge");
+    expect(show(windowRow("window-1"))).toContain("writes stopped 7.4 s at the database · writes go to the bridge");
   });
 });
 
@@ -134,7 +171,7 @@ describe("what else is said", () => {
   it("customers never see our words", () => {
     for (const state of ["scheduled", "in-progress", "delayed", "verifying", "completed", "put-back"]) {
       const { text } = renderComms(
-        { state, expectedSeconds: 40, unavailableSeconds: 41, startsAt: at(0).toISOString() },
+        { state, expectedSeconds: 40, unavailableSeconds: 41, expiresAt: at(0).toISOString() },
         at(0),
       ) ?? { text: "" };
       expect(text).not.toBe("");
@@ -146,7 +183,11 @@ describe("what else is said", () => {
   });
   it("the end sums it up, and notes are escaped", () => {
     expect(renderDone(reportOf(finished()), { acknowledged: 18_204, missing: 0 }, settings).text).toContain(
-      "shop-production runs on RDS* · writes stopped twice: 7.4 s and 3.1 s · 77 tables, 251,402,113 rows compared, 0 differences",
+      "shop-production runs on RDS* · writes stopped twice: 7.4 s and 3.1 s at the database · 77 tables, 251,402,113 rows compared, 0 differences",
+    );
+    const facts = { acknowledged: 18_204, missing: 0, appOutageMs: { "window-1": [7_900], "window-2": [3_500] } };
+    expect(renderDone(reportOf(finished(), ledgerIn(facts)), facts, settings).text).toContain(
+      "writes stopped twice: 7.4 s and 3.1 s at the database, 7.9 s and 3.5 s as the app saw it",
     );
     expect(renderNote({ text: "<!here>" })?.text).toBe("&lt;!here&gt;");
   });

@@ -37,9 +37,11 @@ describe("the comms channel", () => {
     expect(say("delayed")).toContain("next update by 09:05 UTC");
   });
   it("takes a maintenance back that does not take place", () => {
-    const planned = { startsAt: at(0).toISOString(), endsAt: at(100).toISOString(), expectedSeconds: 40 };
+    const planned = { expiresAt: at(100).toISOString(), expectedSeconds: 32 };
     const asking = { state: "asking", opened_at: null, no_return_at: null, ended_at: null } as const;
-    expect(say("scheduled", window(), planned)).toContain("*Scheduled* · Short maintenance between");
+    expect(say("scheduled", window(), planned)).toContain(
+      "*Scheduled* · Short maintenance soon, today. The site will be unavailable for about 40 seconds. We will say when it starts.",
+    );
     expect(say("scheduled", window(asking), planned)).toContain("*Postponed*");
     expect(say("scheduled", window({ ...asking, state: "cancelled" }), planned)).toContain("*Postponed*");
   });

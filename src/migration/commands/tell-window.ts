@@ -1,3 +1,4 @@
+import type { Command } from "../../journal/commands.ts";
 import type { JsonObject } from "../../journal/json.ts";
 import { intend } from "../../journal/outbox.ts";
 import { windowFacts, type WindowName } from "../../journal/phase.ts";
@@ -5,6 +6,7 @@ import type { Queryable } from "../../postgres/connect.ts";
 import type { GateSubject } from "../gate-subject.ts";
 import { plan } from "../plan.ts";
 import type { World } from "../world.ts";
+import type { Reply } from "./command.ts";
 
 /** The answer to whoever asked for a window. */
 export function askedText(
@@ -21,6 +23,19 @@ export function askedText(
     name === "retire" ? "the site does not notice" : `about ${Math.ceil(forecastMs / 1000)} s without writes`;
   const each = `${subjects.length === 1 ? "It needs" : "Each needs"} ✅ from ${required} people within ${expiresMinutes} min`;
   return `${gates} open for ${name.replace("-", " ")} (${time}). ${each}; then \`/migrate go\` starts it. Nothing stops before that.`;
+}
+
+/** The answer goes out with the gates, in one transaction: who asked reads it before them, and before anybody types `go`. */
+export async function tellAsker(tx: Queryable, migrationId: string, command: Command, reply: Reply): Promise<void> {
+  await intend(tx, {
+    kind: "reply",
+    migrationId,
+    key: String(command.id),
+    audience: "person",
+    person: command.slackUser,
+    priority: 0,
+    facts: reply,
+  });
 }
 
 /** What exactly runs, into the thread of the gate. */
@@ -57,8 +72,7 @@ export async function tellCustomers(
     facts: {
       state: "scheduled",
       windowId: String(window.id),
-      startsAt: new Date(now).toISOString(),
-      endsAt: new Date(now + world.config.approvals.expiresMinutes * 60_000).toISOString(),
+      expiresAt: new Date(now + world.config.approvals.expiresMinutes * 60_000).toISOString(),
       expectedSeconds: Math.ceil(window.forecastMs / 1000),
     },
   });

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { createApproval, supersedeApprovals } from "../../journal/approvals-rows.ts";
+import type { Command } from "../../journal/commands.ts";
 import { appendEvent } from "../../journal/events.ts";
 import type { JsonObject } from "../../journal/json.ts";
 import { addRequester, getMigration, requesters } from "../../journal/migrations.ts";
@@ -12,8 +13,8 @@ import { forecastWindow } from "../forecast.ts";
 import { type GateSubject, gateSubjects } from "../gate-subject.ts";
 import { demandNoDrift } from "../schema-drift.ts";
 import type { World } from "../world.ts";
-import { type CommandHandler, done, refused } from "./command.ts";
-import { askedText, tellCustomers, tellWhatRuns } from "./tell-window.ts";
+import { type CommandHandler, done, type Reply, refused } from "./command.ts";
+import { askedText, tellAsker, tellCustomers, tellWhatRuns } from "./tell-window.ts";
 import { windowEvidence } from "./window-evidence.ts";
 
 /**
@@ -37,19 +38,20 @@ export const windowCommand: CommandHandler = async (world, { command }) => {
   const ask: Ask = {
     name,
     forecastMs,
+    command,
     by: command.person,
     before,
     subjects: await gateSubjects(world, name),
     evidence: await windowEvidence(world, name, forecastMs),
     phaseTry: (await getPhaseRun(db, migration.id, migration.phase))?.try ?? 1,
   };
-  await db.transaction((tx) => askGates(tx, world, ask));
-  return done(askedText(world, ask));
+  return db.transaction((tx) => askGates(tx, world, ask));
 };
 
 interface Ask {
   readonly name: WindowName;
   readonly forecastMs: number;
+  readonly command: Command;
   readonly by: string;
   /** The window that was asked for before and is struck out now. */
   readonly before: WindowRun | undefined;
@@ -58,7 +60,7 @@ interface Ask {
   readonly phaseTry: number;
 }
 
-async function askGates(tx: Queryable, world: World, ask: Ask): Promise<void> {
+async function askGates(tx: Queryable, world: World, ask: Ask): Promise<Reply> {
   const { migrationId } = world;
   const { before, by, evidence, forecastMs, name } = ask;
   if (before !== undefined) {
@@ -68,6 +70,8 @@ async function askGates(tx: Queryable, world: World, ask: Ask): Promise<void> {
   await addRequester(tx, migrationId, by, "window");
   const asked = await requesters(tx, migrationId);
   const windowId = await askWindow(tx, { migrationId, name, try: ask.phaseTry, askedBy: by, forecastMs });
+  const reply = done(askedText(world, ask), { windowId: String(windowId) });
+  await tellAsker(tx, world.migrationId, ask.command, reply);
   const expiresInMs = world.config.approvals.expiresMinutes * 60_000;
   for (const { gate, step, parameters, digest } of ask.subjects) {
     const id = randomUUID();
@@ -79,4 +83,5 @@ async function askGates(tx: Queryable, world: World, ask: Ask): Promise<void> {
   await tellCustomers(tx, world, { id: windowId, name, try: ask.phaseTry, forecastMs });
   const facts = { window: name, windowId, forecastMs };
   await appendEvent(tx, { migrationId, kind: "window-asked", actor: by, facts });
+  return reply;
 }

@@ -1,9 +1,9 @@
 import { codes } from "../../errors.ts";
-import type { Phase } from "../../journal/phase.ts";
 import type { Progress } from "../../report/progress.ts";
 import type { PhaseView, Snapshot } from "../../report/snapshot.ts";
 import { type Message, message, type Part } from "../limits.ts";
 import { type BotSettings, slackOf } from "../settings.ts";
+import { lagLine } from "./lag-words.ts";
 import {
   allOf,
   anyOf,
@@ -22,7 +22,7 @@ import {
   plainName,
   size,
 } from "./text.ts";
-import { phaseWords, stepWords, windowWords, writesWords } from "./words.ts";
+import { doingWords, phaseWords, stepWords, windowWords, writesWords } from "./words.ts";
 
 /** Without a sign of life for this long, the card says so. */
 const silentMs = 30_000;
@@ -31,16 +31,15 @@ const silentMs = 30_000;
 export interface Card {
   readonly message: Message;
   readonly visible: string;
+  /** What moves with every sample: while people are waited for, not worth an edit that would hold up the next one. */
+  readonly ticking: string;
 }
 
 /** The live card of a migration (channel.md, "The card"). `hasChanged` is judged on everything but the clock of its last line. */
 export function renderCard(snapshot: Snapshot, settings: BotSettings): Card {
-  const lines = [
-    headline(snapshot, settings),
-    ...phaseLines(snapshot, settings),
-    ...lagLine(snapshot),
-    ...faultLine(snapshot),
-  ];
+  const lag = lagLine(snapshot, silentMs);
+  const steady = [headline(snapshot, settings), ...phaseLines(snapshot, settings), ...faultLine(snapshot)];
+  const lines = lag === undefined ? steady : [...steady, lag];
   const foot = [`Writes go to ${writesWords[snapshot.writesGo]}`, `driver ${plainName(snapshot.driver)}`];
   if (snapshot.startedAt) foot.push(`started ${clockTime(snapshot.startedAt)}`);
   const quiet = silence(snapshot);
@@ -49,7 +48,8 @@ export function renderCard(snapshot: Snapshot, settings: BotSettings): Card {
   const small = `${fixed} · ${quiet ?? `updated ${clockSeconds(snapshot.takenAt)}`}`;
   return {
     message: message([...parts, { small }]),
-    visible: [...lines, fixed, quiet === undefined ? "" : "quiet"].join("\n"),
+    visible: [...steady, fixed, quiet === undefined ? "" : "quiet"].join("\n"),
+    ticking: lag ?? "",
   };
 }
 
@@ -64,7 +64,7 @@ function headline(snapshot: Snapshot, settings: BotSettings): string {
     return `${glyph.running} *${app} moves to RDS* · ${name} is open, its own message counts the seconds · *nothing is needed of you*`;
   }
   const at = snapshot.phases.findIndex((phase) => phase.name === snapshot.phase);
-  const doing = [`phase ${at + 1} of ${snapshot.phases.length}`, phaseWords[snapshot.phase].doing];
+  const doing = [`phase ${at + 1} of ${snapshot.phases.length}`, doingWords(snapshot)];
   const ready = snapshot.progress?.remaining;
   const until = snapshot.phases[at]?.until;
   if (ready && ready.highMs > 0) doing.push(`ready in ${durationRange(ready)}`);
@@ -155,25 +155,6 @@ export function progressWords(progress: Progress | undefined): string[] {
   if (progress.note !== undefined) words.push(esc(progress.note));
   if (share !== undefined) words.push(bar(share));
   return words;
-}
-
-function lagLine(snapshot: Snapshot): string[] {
-  const { lag, takenAt } = snapshot;
-  // in a window nobody beats: the last lag of before would be taken for now's
-  if (!lag || snapshot.state !== "active" || snapshot.window?.state === "open") return [];
-  const age = takenAt.getTime() - lag.last.at.getTime();
-  // a lag that nobody measured lately is worse than none
-  if (age > silentMs || !linksOf(snapshot.phase).includes(lag.last.link ?? "")) return [];
-  const behind = lag.last.lagBytes === undefined ? "" : ` (${size(lag.last.lagBytes)})`;
-  return [
-    `lag ${duration(lag.last.lagMs)}${behind} · ${lag.trend} · highest ${duration(lag.highestMs)} in the last hour`,
-  ];
-}
-
-/** Which links tell something in a phase: that of before window 1 says nothing once the bridge is the primary. */
-function linksOf(phase: Phase): readonly string[] {
-  if (phase === "replicate" || phase === "cutover") return ["forward", ""];
-  return phase === "soak" || phase === "retire" ? ["reverse", ""] : ["archive", ""];
 }
 
 /** One line; the cause's own text stands in the thread. */

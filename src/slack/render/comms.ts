@@ -2,7 +2,7 @@ import { dateOf, numberOf, textOf } from "../../report/facts.ts";
 import type { StoredFacts } from "../../report/rows.ts";
 import type { WindowView } from "../../report/windows.ts";
 import { type Message, message } from "../limits.ts";
-import { clockTime, dayAndTime } from "./text.ts";
+import { clockTime } from "./text.ts";
 
 /** States that customers hear of, in their words. */
 export const commsStates = ["scheduled", "in-progress", "delayed", "verifying", "completed", "put-back"] as const;
@@ -12,15 +12,15 @@ export type CommsState = (typeof commsStates)[number];
 const updateEveryMs = 5 * 60_000;
 
 /**
- * A text for customers, ready to copy: no word of ours in it. Facts: `state`, `windowId`; ISO moments `at`, `startsAt`,
- * `endsAt`, `nextUpdateAt`; `expectedSeconds`, `unavailableSeconds`. What the facts leave out is taken from the window;
+ * A text for customers, ready to copy: no word of ours in it. Facts: `state`, `windowId`; ISO moments `at`, `endsAt`,
+ * `nextUpdateAt`, `expiresAt` (nobody can open the window after it); `expectedSeconds`, `unavailableSeconds`. What the facts leave out is taken from the window;
  * whatever is not known is not said.
  */
 export function renderComms(given: StoredFacts, sentAt: Date, window?: WindowView, now?: Date): Message | undefined {
   const state = commsStates.find((each) => each === textOf(given, "state"));
   if (state === undefined) return undefined;
   const facts = { ...fromWindow(state, window, sentAt), ...given };
-  if (state === "scheduled" && isOff(facts, window, now ?? sentAt)) return postponed(facts);
+  if (state === "scheduled" && isOff(facts, window, now ?? sentAt)) return postponed();
   const next = dateOf(facts, "nextUpdateAt");
   const small = [
     next !== undefined
@@ -69,17 +69,16 @@ export function expectedDownMs(window: Pick<WindowView, "forecastMs">): number {
 
 /** Nothing came of it: given up, or nobody opened it in time. */
 function isOff(facts: StoredFacts, window: WindowView | undefined, now: Date): boolean {
-  const ends = dateOf(facts, "endsAt");
+  const expires = dateOf(facts, "expiresAt");
   if (window?.state === "cancelled") return true;
-  return window?.state === "asking" && ends !== undefined && now > ends;
+  return window?.state === "asking" && expires !== undefined && now > expires;
 }
 
-function postponed(facts: StoredFacts): Message {
-  const starts = dateOf(facts, "startsAt");
-  const which =
-    starts === undefined ? "The announced maintenance" : `The maintenance announced for ${dayAndTime(starts)}`;
+function postponed(): Message {
   return message([
-    { body: `*Postponed* · ${which} does not take place. Everything works as usual. We will announce a new time.` },
+    {
+      body: `*Postponed* · The announced maintenance does not take place. Everything works as usual. We will announce a new time.`,
+    },
     { small: "a draft to copy as it stands; the comms team decides what is published" },
   ]);
 }
@@ -88,18 +87,11 @@ function body(state: CommsState, facts: StoredFacts, at: Date): string {
   const time = clockTime(at);
   const expected = about(numberOf(facts, "expectedSeconds"));
   const was = exactly(numberOf(facts, "unavailableSeconds"));
-  const starts = dateOf(facts, "startsAt");
   const ends = dateOf(facts, "endsAt");
   switch (state) {
-    case "scheduled": {
-      const when =
-        starts === undefined
-          ? "soon"
-          : ends === undefined
-            ? `at ${dayAndTime(starts)}`
-            : `between ${dayAndTime(starts)} and ${clockTime(ends)}`;
-      return `*Scheduled* · Short maintenance ${when}. The site will be unavailable for ${expected ?? "a short time"}. No data is affected.`;
-    }
+    case "scheduled":
+      // people open the window when they are ready: until when they may is no time that customers could plan with
+      return `*Scheduled* · Short maintenance soon${isToday(facts, at) ? ", today" : ""}. The site will be unavailable for ${expected ?? "a short time"}. We will say when it starts. No data is affected.`;
     case "in-progress": {
       const by = ends === undefined ? "" : `, by ${clockTime(ends)}`;
       return `*In progress* · Maintenance has started (${time}).${expected === undefined ? "" : ` We expect to be back within ${expected.replace("about ", "")}${by}.`} Your data is safe.`;
@@ -115,9 +107,16 @@ function body(state: CommsState, facts: StoredFacts, at: Date): string {
   }
 }
 
+/** Whether it can still begin on the day on which it was announced (UTC) only. */
+function isToday(facts: StoredFacts, at: Date): boolean {
+  const expires = dateOf(facts, "expiresAt");
+  return expires !== undefined && expires.toISOString().slice(0, 10) === at.toISOString().slice(0, 10);
+}
+
 /** Rounded up, so that people are not kept waiting longer than was said. */
 function about(seconds: number | undefined): string | undefined {
   if (seconds === undefined) return undefined;
+  if (seconds <= 50) return `about ${Math.max(1, Math.ceil(seconds / 10)) * 10} seconds`;
   if (seconds <= 60) return "about a minute";
   return `about ${Math.ceil(seconds / 60)} minutes`;
 }

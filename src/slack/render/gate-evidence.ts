@@ -1,7 +1,7 @@
 import type { ApprovalView } from "../../report/approvals.ts";
 import { listOf, numberOf, textOf } from "../../report/facts.ts";
 import type { WindowView } from "../../report/windows.ts";
-import { code, counted, duration, esc } from "./text.ts";
+import { code, counted, duration, esc, within } from "./text.ts";
 import { stepWords, windowEnds, windowWords, writesWords } from "./words.ts";
 
 /** What the people who approve will have allowed, with the numbers of the app. Slack text. */
@@ -21,7 +21,7 @@ export function whatHappens(gate: ApprovalView, window: WindowView | undefined):
     case "database-url":
       return `${dynos === undefined ? "the app's dynos start" : `${counted(dynos, "dyno")} start${dynos === 1 ? "s" : ""}`} again with a \`DATABASE_URL\` that points at ${window?.name === "window-2" ? "RDS" : "the bridge"}. From here it only goes forward.`;
     case "retire":
-      return "replication back ends, the bridge is terminated. The site does not notice. After this there is no way back.";
+      return "the way back is closed first, then replication ends and the bridge is terminated. The site does not notice. After this there is no way back.";
   }
 }
 
@@ -33,7 +33,7 @@ function outageWords(gate: ApprovalView, window: WindowView | undefined): string
     const ms = numberOf(each, "ms");
     return ms === undefined ? [] : [`${esc(textOf(each, "says") ?? "earlier")}: ${duration(ms)}`];
   });
-  return `About ${duration(forecastMs)} without writes${before.length === 0 ? " (not tried before)" : ` (${before.join(", ")})`}.`;
+  return `About ${duration(forecastMs)} without writes at the database${before.length === 0 ? " (not tried before)" : ` (${before.join(", ")})`}.`;
 }
 
 /** What speaks for doing it now. Shown, not hashed: the guards look again when the step runs. */
@@ -44,7 +44,7 @@ export function whyNow({ gate, evidence }: ApprovalView, window: WindowView | un
   const end = window === undefined ? "the other side" : writesWords[windowEnds[window.name].after];
   const [probes, slowest] = [numberOf(evidence, "probes"), numberOf(evidence, "slowestMs")];
   if (probes !== undefined && slowest !== undefined && gate !== "retire")
-    words.push(`${counted(probes, "test write")} in a row reached ${end} within ${duration(slowest)}`);
+    words.push(`${counted(probes, "test write")} in a row reached ${end} ${within(slowest)}`);
   const lagMs = numberOf(evidence, "lagMs");
   if (lagMs !== undefined) words.push(`lag ${duration(lagMs)}`);
   const segmentAgeMs = numberOf(evidence, "segmentAgeMs");
@@ -62,7 +62,7 @@ export function ifWrong(gate: ApprovalView, window: WindowView | undefined): str
   if (gate.gate !== "database-url") {
     const back = window === undefined ? "the old database" : writesWords[windowEnds[window.name].before];
     const ms = numberOf(gate.evidence, "putBackMs");
-    const time = ms === undefined ? "as soon as the dynos are up again" : `within about ${duration(ms)}`;
+    const time = ms === undefined ? "as soon as the dynos are up again" : `within about ${duration(Math.max(100, ms))}`;
     return `*If it goes wrong before the switch*: writes go to ${back} as before ${time}, nothing lost.`;
   }
   return window?.name === "window-2"

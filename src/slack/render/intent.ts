@@ -1,10 +1,11 @@
 import { getCommand } from "../../journal/commands.ts";
 import type { Journal } from "../../journal/open.ts";
 import { type OutboxRow } from "../../journal/outbox.ts";
+import { windowRuns } from "../../journal/windows.ts";
 import { approvalViews } from "../../report/approvals.ts";
 import { textOf } from "../../report/facts.ts";
 import { buildReport, formatReport } from "../../report/final-report.ts";
-import { type JournalRows, readRows } from "../../report/rows.ts";
+import { type JournalRows, readRows, type StoredFacts } from "../../report/rows.ts";
 import { snapshotOf } from "../../report/snapshot.ts";
 import { findingsOf } from "../../report/summaries.ts";
 import { type Message, message, pieces } from "../limits.ts";
@@ -14,7 +15,7 @@ import { renderComms } from "./comms.ts";
 import { failureCause, renderFailure } from "./failure.ts";
 import { renderGateDetail } from "./gate-evidence.ts";
 import { renderGate } from "./gate.ts";
-import { renderDone, renderFindings, renderNote, renderPhase, renderReply } from "./notes.ts";
+import { ledgerIn, renderDone, renderFindings, renderNote, renderPhase, renderReply } from "./notes.ts";
 import { renderWindow } from "./window.ts";
 
 /** A rendered intent. */
@@ -46,7 +47,7 @@ export async function renderIntent(
     case "gate-detail":
       return { message: message(pieces(renderGateDetail(row.facts)).map((body) => ({ body }))) };
     case "done": {
-      const report = await buildReport(db, row.migrationId);
+      const report = await buildReport(db, row.migrationId, ledgerIn(row.facts));
       return report && { message: renderDone(report, row.facts, settings), thread: [formatReport(report)] };
     }
     default: {
@@ -97,9 +98,17 @@ export function approversOf(settings: BotSettings): { required: number; people: 
 
 async function renderAnswer(db: Journal["db"], row: OutboxRow): Promise<Rendered | undefined> {
   const command = await getCommand(db, Number(row.key));
-  const answer = renderReply(command?.reply ?? row.facts);
-  if (answer === undefined) return undefined;
+  const reply = command?.reply ?? row.facts;
+  const answer = renderReply(reply);
+  if (answer === undefined || (await isOver(db, row.migrationId, reply))) return undefined;
   return command === undefined ? { message: answer } : { message: answer, channel: command.channel };
+}
+
+/** "3 gates are open …" says nothing any more once the window that it is about is open, or struck out. */
+async function isOver(db: Journal["db"], migrationId: string, reply: StoredFacts): Promise<boolean> {
+  const id = textOf(reply, "windowId");
+  if (id === undefined) return false;
+  return (await windowRuns(db, migrationId)).some((each) => String(each.id) === id && each.state !== "asking");
 }
 
 function only(rendered: Message | undefined): Rendered | undefined {

@@ -1,7 +1,7 @@
 import { isPhase } from "../../journal/phase.ts";
 import { numberOf, textOf } from "../../report/facts.ts";
 import { reportHeadline } from "../../report/final-report.ts";
-import type { FinalReport } from "../../report/final-report.ts";
+import type { FinalReport, LedgerFacts } from "../../report/final-report.ts";
 import type { StoredFacts } from "../../report/rows.ts";
 import type { FindingView } from "../../report/summaries.ts";
 import { type Message, message, pieces } from "../limits.ts";
@@ -64,7 +64,21 @@ export function renderReply(reply: StoredFacts | undefined): Message | undefined
   return message(pieces(`${sign}${esc(text)}`).map((body) => ({ body })));
 }
 
-/** The end, for the channel. What writes were missing is in the facts `{ acknowledged, missing }` where a ledger was kept. */
+/** What the facts `{ acknowledged, missing, appOutageMs }` of the end say of a ledger, where one was kept. */
+export function ledgerIn(facts: StoredFacts): LedgerFacts | undefined {
+  const [acknowledged, missing] = [numberOf(facts, "acknowledged"), numberOf(facts, "missing")];
+  if (acknowledged === undefined || missing === undefined) return undefined;
+  const by = facts["appOutageMs"];
+  const tries = Object.entries(typeof by === "object" && by !== null ? by : {}).map(
+    ([window, list]: [string, unknown]) => [
+      window,
+      Array.isArray(list) ? list.map((ms) => (typeof ms === "number" ? ms : undefined)) : [],
+    ],
+  );
+  return { acknowledged, missing, appOutageMs: Object.fromEntries(tries) };
+}
+
+/** The end, for the channel. What writes were missing is in the report where a ledger was kept. */
 export function renderDone(report: FinalReport, facts: StoredFacts, settings: BotSettings): Message {
   const acknowledged = numberOf(facts, "acknowledged");
   const missing = numberOf(facts, "missing");

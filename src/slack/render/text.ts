@@ -94,6 +94,12 @@ export function duration(ms: number): string {
   return `${Math.round(hours / 24)} days`;
 }
 
+/** How soon something was there: "within 2.1 s", "in under 0.1 s". */
+export function within(ms: number): string {
+  const took = duration(ms);
+  return took.startsWith("under") ? `in ${took}` : `within ${took}`;
+}
+
 /** "11–14 min", or one number when it is earned. */
 export function durationRange(range: Range): string {
   const low = duration(range.lowMs);

@@ -72,7 +72,7 @@ function closedWords(window: WindowView): string {
   if (window.name === "retire") return "the bridge is gone";
   const { fencedAt, firstCommitAt, siteDownAt, siteBackAt, compared, facts } = window;
   const words = [
-    fencedAt && firstCommitAt ? `writes are back after ${since(fencedAt, firstCommitAt)}` : "writes are back",
+    fencedAt && firstCommitAt ? `writes stopped ${since(fencedAt, firstCommitAt)} at the database` : "writes are back",
   ];
   const [acknowledged, missing] = [numberOf(facts, "acknowledged"), numberOf(facts, "missing")];
   if (acknowledged !== undefined && missing !== undefined)

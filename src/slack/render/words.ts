@@ -1,5 +1,5 @@
 import type { Gate, Phase, WindowName } from "../../journal/phase.ts";
-import type { WritesGo } from "../../report/snapshot.ts";
+import type { Snapshot, WritesGo } from "../../report/snapshot.ts";
 
 /** Names of phases as people in the channel read them. */
 export const phaseWords: Record<Phase, { readonly name: string; readonly doing: string }> = {
@@ -14,6 +14,11 @@ export const phaseWords: Record<Phase, { readonly name: string; readonly doing: 
   soak: { name: "soak", doing: "watching" },
   retire: { name: "retire", doing: "cleaning up" },
 };
+
+/** What goes on now, for the card's first line. The first backup comes before any copying, and can take hours. */
+export function doingWords({ phase, step }: Pick<Snapshot, "phase" | "step">): string {
+  return step?.name === "take-first-backup" ? "backing up the bridge" : phaseWords[phase].doing;
+}
 
 export const windowWords: Record<WindowName, string> = {
   "window-1": "window 1",
