@@ -36,15 +36,19 @@ export interface InstanceRecord {
   readonly firstBackup?: string;
 }
 
-/** Paths below the instance's directory; the socket lies in a short place, since its path may have 107 bytes only. */
+/** The kernel's limit for a socket's path, less `/.s.PGSQL.65535`. */
+const longestSocketDir = 107 - 15;
+
+/** Paths below the instance's directory; where that makes the socket's path too long, the socket lies below /tmp. */
 export function instancePaths(dir: string): InstancePaths {
   const mark = createHash("sha256").update(dir).digest("hex").slice(0, 12);
+  const near = join(dir, "socket");
   return {
     dir,
     dataDir: join(dir, "pgdata"),
     tablespacesDir: join(dir, "tablespaces"),
     spoolDir: join(dir, "spool"),
-    socketDir: `/tmp/drawbridge-${mark}`,
+    socketDir: Buffer.byteLength(near) <= longestSocketDir ? near : `/tmp/drawbridge-${mark}`,
     logFile: join(dir, "postgresql.log"),
     recordFile: join(dir, "bridge.json"),
   };
