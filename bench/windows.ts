@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { z } from "zod";
 
 /**
  * Plays the sandbox several times and prints how long writes stopped, by window, as median and range.
@@ -12,10 +13,12 @@ const runs = Number(process.argv[2] ?? 3);
 const publishedMs = 60_000;
 const program = join(import.meta.dirname, "../bin/drawbridge.ts");
 
-interface Report {
-  readonly ok: boolean;
-  readonly windows: ReadonlyArray<{ name: string; appOutageMs?: number; databaseOutageMs?: number }>;
-}
+const ms = z.number().optional();
+const reportSchema = z.object({
+  ok: z.boolean(),
+  windows: z.array(z.object({ name: z.string(), appOutageMs: ms, databaseOutageMs: ms })),
+});
+type Report = z.infer<typeof reportSchema>;
 
 /** One run of the sandbox with its own seed. */
 async function playOnce(seed: number): Promise<Report> {
@@ -25,7 +28,8 @@ async function playOnce(seed: number): Promise<Report> {
     const args = [program, "sandbox", "--seed", String(seed), "--report", file];
     const child = spawn(process.execPath, args, { stdio: "ignore" });
     await new Promise((resolve) => child.once("exit", resolve));
-    return JSON.parse(readFileSync(file, "utf8")) as Report;
+    const content: unknown = JSON.parse(readFileSync(file, "utf8"));
+    return reportSchema.parse(content);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

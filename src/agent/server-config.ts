@@ -33,9 +33,6 @@ const standbyLimits: Readonly<Record<string, number>> = {
   max_locks_per_transaction: 64,
 };
 
-/** Names of the settings that a standby must not have below the source's. */
-export const standbyLimitNames: readonly string[] = Object.keys(standbyLimits);
-
 /** The whole `postgresql.conf`. Limits are at least twice the source's, so that raising them there does not stop us. Pure. */
 export function postgresqlConf(config: ServerConfig): string {
   const limits = Object.entries(standbyLimits).map(([name, least]) => [

@@ -101,15 +101,6 @@ export async function attemptsOf(
   return rows.map(fromRow);
 }
 
-/** Every attempt of a migration, oldest first. */
-export async function allAttempts(db: Queryable, migrationId: string): Promise<Attempt[]> {
-  const rows = await db.query<AttemptRow>(
-    `select ${columns} from journal.step_attempt where migration_id = $1 order by id`,
-    [migrationId],
-  );
-  return rows.map(fromRow);
-}
-
 /** Writes `started`. To be called inside `fenced`, before any effect. @returns the attempt's id. */
 export async function startAttempt(tx: Queryable, place: Place, fencing: Fencing, worker: string): Promise<bigint> {
   const [row] = await tx.query<{ id: string }>(

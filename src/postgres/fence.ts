@@ -1,13 +1,7 @@
 import { systemClock } from "../clock.ts";
 import { DrawbridgeError, explain } from "../errors.ts";
 import type { Secret } from "../redact.ts";
-import {
-  endFenceSessions,
-  endOthers,
-  type OtherBackend,
-  openControlSession,
-  otherBackends,
-} from "./fence-sessions.ts";
+import { endFenceSessions, endOthers, type OtherBackend, openControlSession, otherBackends } from "./fence-sessions.ts";
 import { qualified, quoteIdent, type TableName } from "./identifier.ts";
 import type { Session } from "./session.ts";
 import { sqlState } from "./sql-error.ts";

@@ -1,5 +1,5 @@
 import type { Database, Queryable } from "./connect.ts";
-import { qualified, quoteIdent, quoteLiteral, type TableName } from "./identifier.ts";
+import { qualified, quoteIdent, type TableName } from "./identifier.ts";
 import type { TableFacts } from "./tables.ts";
 
 /** Creates a publication of exactly these tables, or brings an existing one to them. Leaves of partition trees are listed themselves. */
@@ -63,20 +63,6 @@ export async function setReplicaIdentities(
   return plan.length;
 }
 
-/** Puts identities back to PostgreSQL's default, or to what they were where that was `nothing`. For undo. */
-export async function resetReplicaIdentities(
-  db: Database,
-  plan: readonly IdentityChange[],
-  lockTimeoutMs = 2_000,
-): Promise<void> {
-  for (const change of plan) {
-    const to = change.from === "nothing" ? "nothing" : "default";
-    await db.transaction((tx) => tx.query(`alter table only ${qualified(change)} replica identity ${to}`), {
-      lockTimeoutMs,
-    });
-  }
-}
-
 /**
  * Lets a role read WAL: membership in `rds_replication` where that role exists (RDS), else the REPLICATION attribute,
  * which only a superuser (16 and later: a holder with CREATEROLE) may give.
@@ -91,12 +77,6 @@ export async function grantReplication(db: Queryable, role: string): Promise<voi
     role,
   ]);
   if (!has) await db.query(`alter role ${quoteIdent(role)} replication`);
-}
-
-/** Whether logical replication to or from here is possible: the setting `wal_level`. */
-export async function isLogical(db: Queryable): Promise<boolean> {
-  const [row] = await db.query<{ level: string }>(`select current_setting(${quoteLiteral("wal_level")}) as level`);
-  return row?.level === "logical";
 }
 
 /**

@@ -65,11 +65,6 @@ export async function createSubscription(db: Queryable, options: SubscriptionOpt
   );
 }
 
-/** Points an existing subscription at another address or password. */
-export async function repointSubscription(db: Queryable, name: string, publisher: Secret): Promise<void> {
-  await db.query(`alter subscription ${quoteIdent(name)} connection ${quoteLiteral(conninfo(publisher))}`);
-}
-
 /** Starts applying. */
 export async function enableSubscription(db: Queryable, name: string): Promise<void> {
   await db.query(`alter subscription ${quoteIdent(name)} enable`);
