@@ -5,6 +5,7 @@ import { chmod, chown, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { execa } from "execa";
 import { waitFor } from "../../clock.ts";
 import { DrawbridgeError } from "../../errors.ts";
@@ -171,6 +172,21 @@ class Server implements SandboxCluster {
       return lines[0] === String(child.pid) && lines[7]?.trim() === "ready";
     };
     await waitFor(ready, { what: `PostgreSQL in ${this.directory}`, deadlineMs: 30_000, everyMs: 20 });
+    child.once("exit", () => void this.#revive(child));
+  }
+
+  /** Starts a server that died again, as a service manager does; after a kill its old processes need a moment to go. */
+  async #revive(dead: ChildProcess): Promise<void> {
+    for (let tries = 1; this.#process === dead && tries <= 60; tries += 1) {
+      await delay(500);
+      if (this.#process !== dead) return;
+      try {
+        await this.#startOnce();
+      } catch {
+        // stopped meanwhile: stays so
+        if (this.#process !== undefined) this.#process = dead;
+      }
+    }
   }
 
   async stop(mode: "fast" | "immediate" = "fast"): Promise<void> {

@@ -137,4 +137,18 @@ describe("the Heroku-like source", () => {
     await using owner = openDatabase(renewed, { applicationName: "test" });
     expect(await owner.query("select 1 as one")).toEqual([{ one: 1 }]);
   });
+
+  it("is started again at the same address when its server is killed", async () => {
+    const before = source.cluster.pid() ?? 0;
+    process.kill(before, "SIGKILL");
+    await using db = openDatabase(source.url(), { applicationName: "test", max: 1, connectTimeoutMs: 1_000 });
+    const answers = () => db.query("select 1 as one").catch(() => undefined);
+    const rows = await waitFor(answers, {
+      deadlineMs: 60_000,
+      everyMs: 200,
+      what: "the killed source to answer again",
+    });
+    expect(rows).toEqual([{ one: 1 }]);
+    expect(source.cluster.pid()).not.toBe(before);
+  });
 });
