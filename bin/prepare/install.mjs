@@ -57,7 +57,11 @@ export function installPackages(missing, env, say) {
   // RUNLEVEL=1 keeps invoke-rc.d from starting the services that the packages bring: we start our own servers.
   const settings = ["DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1"];
   const apt = ["env", ...settings, "apt-get", "-qq", "-o", "DPkg::Lock::Timeout=300"];
-  for (const action of [["update"], ["install", "-y", "--no-install-recommends", ...names]]) {
+  // What an installation broken off by Ctrl-C left half done, apt-get refuses to go on from. Whether that is mended,
+  // apt-get says; where nothing was left, this does nothing.
+  const [first, ...rest] = [...prefix, "env", ...settings, "dpkg", "--configure", "-a"];
+  spawnSync(first, rest, { env, stdio: "ignore" });
+  for (const action of [["update"], ["install", "-y", "-f", "--no-install-recommends", ...names]]) {
     const [program, ...args] = [...prefix, ...apt, ...action];
     const done = spawnSync(program, args, {
       env,
