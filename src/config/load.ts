@@ -37,7 +37,7 @@ function readConfigFile(file: string): unknown {
 
 /** Checks an already read configuration. @throws DrawbridgeError `DB_CONFIG`. */
 export function parseConfig(content: unknown, file: string): Config {
-  const result = configSchema.safeParse(content);
+  const result = configSchema.safeParse(content, { reportInput: true });
   if (result.success) return result.data;
   throw mistakesError(file, result.error.issues.flatMap(asMistakes));
 }
@@ -55,7 +55,7 @@ function asMistakes(issue: z.core.$ZodIssue): Mistake[] {
     return issue.keys.map((key) => ({ path: [...path, key].join("."), rule: "no such setting" }));
   }
   if (issue.code === "invalid_type" && issue.input === undefined) {
-    return [{ path: path.join("."), rule: `missing; expected ${issue.expected}` }];
+    return [{ path: path.join(".") || "(top level)", rule: `missing; expected ${issue.expected}` }];
   }
   return [{ path: path.join(".") || "(top level)", rule: issue.message }];
 }

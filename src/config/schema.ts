@@ -52,7 +52,7 @@ const aws = z.strictObject({
     instanceType: z.string().default("r6i.xlarge"),
     volumeGb: z.number().int().min(1),
     instanceProfile: z.string().default("drawbridge-bridge"),
-    ingressCidrs: z.array(z.string().regex(/^[\d.]+\/\d+$/, "a CIDR such as 203.0.113.7/32")).default([]),
+    ingressCidrs: z.array(z.cidrv4("a CIDR such as 203.0.113.7/32")).default([]),
   }),
   target: z.strictObject({
     instanceClass: z.string().default("db.m6g.xlarge"),

@@ -33,6 +33,17 @@ function faultOf(act: () => unknown): DrawbridgeError {
 }
 
 describe("the configuration", () => {
+  test("tells a wrong type from a missing key, and a CIDR that cannot be", () => {
+    const content = changed(good(), "policy", { markerSeconds: "3m-of-secret" });
+    const { message } = faultOf(() => parseConfig(content, "drawbridge.yaml"));
+    expect(message).toMatch(/policy\.markerSeconds: (?!missing)/);
+    expect(message).not.toContain("3m-of-secret");
+    const aws = treeSchema.parse(good()["aws"]);
+    const bridge = { ...treeSchema.parse(aws["bridge"]), ingressCidrs: ["203.0.113.7/33"] };
+    const wrong = faultOf(() => parseConfig(changed(good(), "aws", { bridge }), "drawbridge.yaml"));
+    expect(wrong.message).toMatch(/aws\.bridge\.ingressCidrs\.0: a CIDR/);
+  });
+
   test("names every mistake at once, with path and rule, and shows no value", () => {
     let content = changed(good(), "heroku", { app: "", tokn: "HRKU-secret-in-the-wrong-place" });
     content = changed(content, "approvals", { required: 1 });
