@@ -105,7 +105,7 @@ async function follow(control: string, hint: string): Promise<void> {
   if (command !== undefined) return actIn(control, "command", { channel: "C0MIGRATION", user: "greg", text: command });
   if (!hint.includes("react ✅")) return;
   const messages = await readChannel(control, "C0MIGRATION");
-  for (const { ts } of messages.filter(({ text }) => text.startsWith("▲ Approve:"))) {
+  for (const { ts } of messages.filter(({ text }) => /^▲ \*?Approve:/.test(text))) {
     for (const user of ["ann", "bob"]) {
       await actIn(control, "reaction", { channel: "C0MIGRATION", user, ts, name: "white_check_mark" });
     }
