@@ -6,7 +6,6 @@ import { awaitMarker } from "./steps/cutover/await-marker.ts";
 import { compareTargetSequences } from "./steps/cutover/compare-sequences.ts";
 import { disableForward } from "./steps/cutover/disable-forward.ts";
 import { enableReverse } from "./steps/cutover/enable-reverse.ts";
-import { fenceBridge } from "./steps/cutover/fence-bridge.ts";
 import { markBridge } from "./steps/cutover/mark-bridge.ts";
 import { prepareReverse } from "./steps/cutover/prepare-reverse.ts";
 import { setTargetSequences } from "./steps/cutover/set-sequences.ts";
@@ -21,7 +20,6 @@ import { keepSecondAttachment } from "./steps/prepare/keep-second-attachment.ts"
 import { loadTrialSchema } from "./steps/prepare/load-trial-schema.ts";
 import { awaitReplay } from "./steps/promote/await-replay.ts";
 import { checkBridge } from "./steps/promote/check-bridge.ts";
-import { fenceSource } from "./steps/promote/fence-source.ts";
 import { markSource } from "./steps/promote/mark-source.ts";
 import { openBridge } from "./steps/promote/open-bridge.ts";
 import { promoteBridge } from "./steps/promote/promote-bridge.ts";
@@ -52,6 +50,7 @@ import { dropForward } from "./steps/soak/drop-forward.ts";
 import { startSoak } from "./steps/soak/start-soak.ts";
 import { watchSoak } from "./steps/soak/watch-soak.ts";
 import { announce } from "./steps/window/announce.ts";
+import { fenceOf } from "./steps/window/fence.ts";
 import { turnMaintenanceOff, turnMaintenanceOn } from "./steps/window/maintenance.ts";
 import { pointOfNoReturn } from "./steps/window/no-return.ts";
 import { probeHealth } from "./steps/window/probe-health.ts";
@@ -79,7 +78,7 @@ export const plan: Readonly<Record<Phase, readonly Step[]>> = {
     announce,
     turnMaintenanceOn,
     stopWriters,
-    fenceSource,
+    fenceOf("source"),
     markSource,
     awaitReplay,
     promoteBridge,
@@ -108,7 +107,7 @@ export const plan: Readonly<Record<Phase, readonly Step[]>> = {
     announce,
     turnMaintenanceOn,
     stopWriters,
-    fenceBridge,
+    fenceOf("bridge"),
     markBridge,
     awaitMarker,
     disableForward,
