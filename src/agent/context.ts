@@ -1,6 +1,6 @@
 import { join } from "node:path";
-import type { ObjectStore } from "../archive/object-store.ts";
-import { storeFolder } from "../archive/store-folder.ts";
+import type { ObjectStore } from "../archive/store/object-store.ts";
+import { storeFolder } from "../archive/store/store-folder.ts";
 import type { Clock } from "../clock.ts";
 import { DrawbridgeError } from "../errors.ts";
 import type { AgentFacts, AgentGoal, AgentState } from "../journal/agent-rows.ts";

@@ -1,7 +1,7 @@
 import { join } from "node:path";
-import { fetchWal } from "../archive/fetch-wal.ts";
-import { putWal } from "../archive/put-wal.ts";
-import { prepareSpool, serveArchiving, serveRestores, type Spool } from "../archive/wal-courier.ts";
+import { fetchWal } from "../archive/wal/fetch-wal.ts";
+import { putWal } from "../archive/wal/put-wal.ts";
+import { prepareSpool, serveArchiving, serveRestores, type Spool } from "../archive/wal/wal-courier.ts";
 import { asDrawbridgeError } from "../errors.ts";
 import { type AgentContext, backupsOf } from "./context.ts";
 

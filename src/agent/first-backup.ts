@@ -1,5 +1,5 @@
-import { parseWalLsn } from "../archive/wal-names.ts";
-import { writeBaseBackup } from "../archive/write-backup.ts";
+import { writeBaseBackup } from "../archive/backup/write-backup.ts";
+import { parseWalLsn } from "../archive/format/wal-names.ts";
 import { DrawbridgeError } from "../errors.ts";
 import type { Queryable } from "../postgres/connect.ts";
 import { type AgentContext, backupsOf } from "./context.ts";

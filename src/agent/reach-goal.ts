@@ -1,5 +1,5 @@
 import { access, rm } from "node:fs/promises";
-import type { RestoreProgress } from "../archive/restore.ts";
+import type { RestoreProgress } from "../archive/restore/restore.ts";
 import { asDrawbridgeError, DrawbridgeError } from "../errors.ts";
 import type { AgentGoal } from "../journal/agent-rows.ts";
 import type { Session } from "../postgres/session.ts";

@@ -1,10 +1,10 @@
-import { chooseBackup } from "../archive/choose-backup.ts";
-import { listSegments, peekSegment } from "../archive/fetch-wal.ts";
-import { listBackups, type Backup } from "../archive/list-backups.ts";
-import type { ObjectStore } from "../archive/object-store.ts";
-import { writeOwned } from "../archive/owned-file.ts";
-import { restoreBaseBackup, type RestoreProgress } from "../archive/restore.ts";
-import { usualSegmentBytes } from "../archive/wal-names.ts";
+import { chooseBackup } from "../archive/format/choose-backup.ts";
+import { listBackups, type Backup } from "../archive/format/list-backups.ts";
+import { usualSegmentBytes } from "../archive/format/wal-names.ts";
+import { writeOwned } from "../archive/restore/owned-file.ts";
+import { restoreBaseBackup, type RestoreProgress } from "../archive/restore/restore.ts";
+import type { ObjectStore } from "../archive/store/object-store.ts";
+import { listSegments, peekSegment } from "../archive/wal/fetch-wal.ts";
 import { DrawbridgeError } from "../errors.ts";
 import type { AgentGoal } from "../journal/agent-rows.ts";
 import { readBootstrapRole } from "./bootstrap-role.ts";

@@ -1,6 +1,6 @@
 import { Readable } from "node:stream";
 import type { GetObjectCommandOutput } from "@aws-sdk/client-s3";
-import type { ObjectInfo, ReadOptions } from "../archive/object-store.ts";
+import type { ObjectInfo, ReadOptions } from "../archive/store/object-store.ts";
 import { DrawbridgeError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { asStoreFault } from "./s3-errors.ts";

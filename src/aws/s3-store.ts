@@ -13,7 +13,7 @@ import {
   PutObjectCommand,
   S3Client,
 } from "@aws-sdk/client-s3";
-import type { ObjectInfo, ObjectStore, ReadOptions } from "../archive/object-store.ts";
+import type { ObjectInfo, ObjectStore, ReadOptions } from "../archive/store/object-store.ts";
 import { DrawbridgeError } from "../errors.ts";
 import { type AwsAccess, sdkConfig } from "./access.ts";
 import { awsStatus, expiredKeyCodes, isAwsCode } from "./aws-errors.ts";

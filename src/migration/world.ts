@@ -1,4 +1,4 @@
-import type { ObjectStore } from "../archive/object-store.ts";
+import type { ObjectStore } from "../archive/store/object-store.ts";
 import type { CloudWatch } from "../aws/cloudwatch.ts";
 import type { Ec2 } from "../aws/ec2.ts";
 import type { AwsObject } from "../aws/inventory.ts";

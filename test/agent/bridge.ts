@@ -5,7 +5,7 @@ import type { AgentDeps } from "../../src/agent/context.ts";
 import { instancePaths } from "../../src/agent/instance.ts";
 import { stopServer } from "../../src/agent/local-postgres.ts";
 import { findServerUser } from "../../src/agent/server-user.ts";
-import { folderStore } from "../../src/archive/folder-store.ts";
+import { folderStore } from "../../src/archive/store/folder-store.ts";
 import { systemClock } from "../../src/clock.ts";
 import { openLog, silentLog } from "../../src/log.ts";
 import { openSession, type Session } from "../../src/postgres/session.ts";

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { folderStore } from "../../src/archive/folder-store.ts";
-import { parseWalLsn } from "../../src/archive/wal-names.ts";
+import { parseWalLsn } from "../../src/archive/format/wal-names.ts";
+import { folderStore } from "../../src/archive/store/folder-store.ts";
 import { archiveFolder, findArchive } from "../support/archives.ts";
 import { makeBridge } from "./bridge.ts";
 import { readExpected, readTables } from "./fixture.ts";

@@ -1,7 +1,7 @@
 import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { folderStore } from "../../src/archive/folder-store.ts";
+import { folderStore } from "../../src/archive/store/folder-store.ts";
 import { waitFor } from "../../src/clock.ts";
 import { scramVerifier } from "../../src/postgres/scram.ts";
 import { openSession, type Session } from "../../src/postgres/session.ts";

@@ -7,7 +7,7 @@ import type { AgentContext } from "../../src/agent/context.ts";
 import { instancePaths, prepareInstance } from "../../src/agent/instance.ts";
 import { ensureServerTls } from "../../src/agent/server-tls.ts";
 import { findServerUser } from "../../src/agent/server-user.ts";
-import { folderStore } from "../../src/archive/folder-store.ts";
+import { folderStore } from "../../src/archive/store/folder-store.ts";
 import { systemClock } from "../../src/clock.ts";
 import { silentLog } from "../../src/log.ts";
 import { MemoryJournal } from "./memory-journal.ts";

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { chooseBackup } from "../../src/archive/choose-backup.ts";
-import { describeBackup } from "../../src/archive/list-backups.ts";
-import { parseSentinel } from "../../src/archive/sentinel.ts";
+import { chooseBackup } from "../../src/archive/format/choose-backup.ts";
+import { describeBackup } from "../../src/archive/format/list-backups.ts";
+import { parseSentinel } from "../../src/archive/format/sentinel.ts";
 import {
   backupName,
   formatWalLsn,
@@ -14,7 +14,7 @@ import {
   segmentRange,
   usualSegmentBytes,
   walKind,
-} from "../../src/archive/wal-names.ts";
+} from "../../src/archive/format/wal-names.ts";
 
 const mb16 = usualSegmentBytes;
 

@@ -1,9 +1,9 @@
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { folderStore } from "../../src/archive/folder-store.ts";
-import { listBackups } from "../../src/archive/list-backups.ts";
-import { restoreBaseBackup, type Restored } from "../../src/archive/restore.ts";
+import { listBackups } from "../../src/archive/format/list-backups.ts";
+import { restoreBaseBackup, type Restored } from "../../src/archive/restore/restore.ts";
+import { folderStore } from "../../src/archive/store/folder-store.ts";
 import { archiveFolder, findArchive } from "../support/archives.ts";
 
 const parts = "basebackups_005/base_000000010000000000000003_00000040/tar_partitions";

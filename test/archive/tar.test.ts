@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { extractTar, nothingSeen, type ExtractionTarget } from "../../src/archive/extract.ts";
-import { tarEnd, tarHeader, tarPadding } from "../../src/archive/tar-writer.ts";
-import { readTar } from "../../src/archive/tar.ts";
+import { extractTar, nothingSeen, type ExtractionTarget } from "../../src/archive/restore/extract.ts";
+import { tarEnd, tarHeader, tarPadding } from "../../src/archive/tar/tar-writer.ts";
+import { readTar } from "../../src/archive/tar/tar.ts";
 
 const run = promisify(execFile);
 

@@ -5,12 +5,12 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { decompress } from "../../src/archive/decompress.ts";
-import { fetchWal, listSegments } from "../../src/archive/fetch-wal.ts";
-import { folderStore } from "../../src/archive/folder-store.ts";
-import { putWal } from "../../src/archive/put-wal.ts";
-import { prepareSpool, serveArchiving, serveRestores, type Spool } from "../../src/archive/wal-courier.ts";
-import { writeWalScripts } from "../../src/archive/wal-scripts.ts";
+import { decompress } from "../../src/archive/codec/decompress.ts";
+import { folderStore } from "../../src/archive/store/folder-store.ts";
+import { fetchWal, listSegments } from "../../src/archive/wal/fetch-wal.ts";
+import { putWal } from "../../src/archive/wal/put-wal.ts";
+import { prepareSpool, serveArchiving, serveRestores, type Spool } from "../../src/archive/wal/wal-courier.ts";
+import { writeWalScripts } from "../../src/archive/wal/wal-scripts.ts";
 import { waitFor } from "../../src/clock.ts";
 import { silentLog } from "../../src/log.ts";
 

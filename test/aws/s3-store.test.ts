@@ -5,7 +5,7 @@ import { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { ObjectStore, ReadOptions } from "../../src/archive/object-store.ts";
+import type { ObjectStore, ReadOptions } from "../../src/archive/store/object-store.ts";
 import { normalizePrefix } from "../../src/aws/s3-store.ts";
 import { Secret } from "../../src/redact.ts";
 import { type S3World, startS3World } from "./s3-world.ts";

@@ -12,7 +12,7 @@ export const mayImport: Readonly<Record<string, readonly string[]>> = {
   migration: ["journal", "approvals", "postgres", "archive", "heroku", "aws", "type:config"],
   journal: ["postgres", "type:approvals"],
   agent: ["archive", "postgres", "journal"],
-  aws: ["archive/object-store.ts"],
+  aws: ["archive/store/object-store.ts"],
   sandbox: ["config", "archive", "postgres"],
   queue: [],
   approvals: [],

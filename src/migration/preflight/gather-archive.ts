@@ -1,11 +1,11 @@
-import { chooseBackup } from "../../archive/choose-backup.ts";
-import { decompress } from "../../archive/decompress.ts";
-import { listSegments, peekSegment } from "../../archive/fetch-wal.ts";
-import { type Backup, listBackups } from "../../archive/list-backups.ts";
-import { listParts } from "../../archive/list-parts.ts";
-import type { ObjectStore } from "../../archive/object-store.ts";
-import type { SegmentFacts } from "../../archive/segment-check.ts";
-import { segmentRange, usualSegmentBytes } from "../../archive/wal-names.ts";
+import { decompress } from "../../archive/codec/decompress.ts";
+import { chooseBackup } from "../../archive/format/choose-backup.ts";
+import { type Backup, listBackups } from "../../archive/format/list-backups.ts";
+import { listParts } from "../../archive/format/list-parts.ts";
+import type { SegmentFacts } from "../../archive/format/segment-check.ts";
+import { segmentRange, usualSegmentBytes } from "../../archive/format/wal-names.ts";
+import type { ObjectStore } from "../../archive/store/object-store.ts";
+import { listSegments, peekSegment } from "../../archive/wal/fetch-wal.ts";
 import { DrawbridgeError, explain } from "../../errors.ts";
 import type { ArchiveFacts } from "./facts.ts";
 

@@ -1,4 +1,4 @@
-import type { ObjectStore } from "../../archive/object-store.ts";
+import type { ObjectStore } from "../../archive/store/object-store.ts";
 import type { Clock } from "../../clock.ts";
 import type { Config } from "../../config/schema.ts";
 import type { Heroku } from "../../heroku/heroku.ts";

@@ -1,5 +1,5 @@
-import type { ObjectStore } from "../../archive/object-store.ts";
-import { writeBaseBackup } from "../../archive/write-backup.ts";
+import { writeBaseBackup } from "../../archive/backup/write-backup.ts";
+import type { ObjectStore } from "../../archive/store/object-store.ts";
 import { parseLsn } from "../../postgres/lsn.ts";
 import { openSession } from "../../postgres/session.ts";
 import type { SandboxCluster } from "./cluster.ts";

@@ -1,10 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import type { ObjectStore } from "../../archive/object-store.ts";
-import { putWal } from "../../archive/put-wal.ts";
-import { prepareSpool, serveArchiving } from "../../archive/wal-courier.ts";
-import { writeWalScripts } from "../../archive/wal-scripts.ts";
+import type { ObjectStore } from "../../archive/store/object-store.ts";
+import { putWal } from "../../archive/wal/put-wal.ts";
+import { prepareSpool, serveArchiving } from "../../archive/wal/wal-courier.ts";
+import { writeWalScripts } from "../../archive/wal/wal-scripts.ts";
 import type { Log } from "../../log.ts";
 import { openDatabase } from "../../postgres/connect.ts";
 import { quoteIdent, quoteLiteral } from "../../postgres/identifier.ts";

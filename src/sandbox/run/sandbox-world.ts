@@ -1,6 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { folderStore } from "../../archive/folder-store.ts";
+import { folderStore } from "../../archive/store/folder-store.ts";
 import type { Log } from "../../log.ts";
 import { Secret } from "../../redact.ts";
 import { type AwsServer, startAws } from "../aws/aws-server.ts";

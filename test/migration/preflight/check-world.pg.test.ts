@@ -2,7 +2,7 @@ import { chmod, copyFile, mkdtemp, readdir, rename, rm, writeFile } from "node:f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { folderStore } from "../../../src/archive/folder-store.ts";
+import { folderStore } from "../../../src/archive/store/folder-store.ts";
 import { systemClock, waitFor } from "../../../src/clock.ts";
 import { silentLog } from "../../../src/log.ts";
 import { checkWorld } from "../../../src/migration/preflight/check-world.ts";

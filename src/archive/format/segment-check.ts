@@ -1,4 +1,4 @@
-import { DrawbridgeError } from "../errors.ts";
+import { DrawbridgeError } from "../../errors.ts";
 import { parseSegmentName, segmentStart, walKind } from "./wal-names.ts";
 
 /** What a WAL segment has to fit. Absent: learned from the segment itself. */

@@ -2,7 +2,7 @@ import { createHash, randomUUID } from "node:crypto";
 import { createReadStream, type Dirent, type Stats } from "node:fs";
 import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { DrawbridgeError } from "../errors.ts";
+import { DrawbridgeError } from "../../errors.ts";
 import type { ObjectInfo, ObjectStore } from "./object-store.ts";
 
 /** An object store over a folder of plain files: for `--prefix file:///…` and for tests. */

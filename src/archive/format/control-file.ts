@@ -1,5 +1,5 @@
 import { open } from "node:fs/promises";
-import { DrawbridgeError } from "../errors.ts";
+import { DrawbridgeError } from "../../errors.ts";
 
 /** What `global/pg_control` says (x86-64 and arm64, little endian; offsets tried on 14 to 17). */
 export interface ControlFile {

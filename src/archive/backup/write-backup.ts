@@ -5,12 +5,12 @@ import { mkdtemp, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
-import { DrawbridgeError } from "../errors.ts";
-import { backupsPrefix, partsPrefix, sentinelKey } from "./list-backups.ts";
-import type { ObjectStore } from "./object-store.ts";
+import { DrawbridgeError } from "../../errors.ts";
+import { backupsPrefix, partsPrefix, sentinelKey } from "../format/list-backups.ts";
+import { backupName, segmentBefore, usualSegmentBytes } from "../format/wal-names.ts";
+import type { ObjectStore } from "../store/object-store.ts";
+import { tarEnd, tarHeader, tarPadding } from "../tar/tar-writer.ts";
 import { scanDataDir, type ScannedEntry, type ScannedTablespace } from "./scan-data-dir.ts";
-import { tarEnd, tarHeader, tarPadding } from "./tar-writer.ts";
-import { backupName, segmentBefore, usualSegmentBytes } from "./wal-names.ts";
 
 /** What the end of a non-exclusive backup gives (`pg_backup_stop`). */
 export interface BackupStop {

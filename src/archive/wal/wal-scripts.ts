@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { writeOwned } from "./owned-file.ts";
+import { writeOwned } from "../restore/owned-file.ts";
 import type { Spool } from "./wal-courier.ts";
 
 /**

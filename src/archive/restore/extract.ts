@@ -1,7 +1,7 @@
 import { chmod, mkdir, open, type FileHandle } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { DrawbridgeError } from "../errors.ts";
-import { readTar, type TarMember } from "./tar.ts";
+import { DrawbridgeError } from "../../errors.ts";
+import { readTar, type TarMember } from "../tar/tar.ts";
 
 /** Who owns what is restored; left as they are when absent (we are not root). */
 export interface Owner {

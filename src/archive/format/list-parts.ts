@@ -1,6 +1,6 @@
-import { DrawbridgeError } from "../errors.ts";
+import { DrawbridgeError } from "../../errors.ts";
+import type { ObjectInfo, ObjectStore } from "../store/object-store.ts";
 import { partsPrefix, type Backup } from "./list-backups.ts";
-import type { ObjectInfo, ObjectStore } from "./object-store.ts";
 
 /** The objects that make up a base backup, in the order in which they have to be unpacked. */
 export interface BackupParts {

@@ -1,9 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { open, readFile, rename, rm } from "node:fs/promises";
-import { DrawbridgeError } from "../errors.ts";
-import { compressedExtensions, decompress } from "./decompress.ts";
-import type { Owner } from "./extract.ts";
-import type { ObjectStore } from "./object-store.ts";
+import { DrawbridgeError } from "../../errors.ts";
+import { compressedExtensions, decompress } from "../codec/decompress.ts";
 import {
   checkHistory,
   checkSegment,
@@ -11,8 +9,10 @@ import {
   segmentHeaderBytes,
   type SegmentExpectation,
   type SegmentFacts,
-} from "./segment-check.ts";
-import { walKind } from "./wal-names.ts";
+} from "../format/segment-check.ts";
+import { walKind } from "../format/wal-names.ts";
+import type { Owner } from "../restore/extract.ts";
+import type { ObjectStore } from "../store/object-store.ts";
 
 /** Where WAL lies under an archive's prefix. */
 export const walPrefix = "wal_005/";

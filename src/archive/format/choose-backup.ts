@@ -1,4 +1,4 @@
-import { DrawbridgeError } from "../errors.ts";
+import { DrawbridgeError } from "../../errors.ts";
 import type { Backup } from "./list-backups.ts";
 import { segmentRange } from "./wal-names.ts";
 

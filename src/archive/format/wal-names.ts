@@ -1,4 +1,4 @@
-import { DrawbridgeError } from "../errors.ts";
+import { DrawbridgeError } from "../../errors.ts";
 
 /** What a file in a WAL archive is, by its name. */
 export type WalKind = "segment" | "history" | "backup" | "partial" | "other";

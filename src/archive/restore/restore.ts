@@ -1,14 +1,14 @@
 import { chown, mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
-import { systemClock } from "../clock.ts";
-import { asDrawbridgeError, DrawbridgeError } from "../errors.ts";
-import { decompress } from "./decompress.ts";
+import { systemClock } from "../../clock.ts";
+import { asDrawbridgeError, DrawbridgeError } from "../../errors.ts";
+import { decompress } from "../codec/decompress.ts";
+import type { Backup } from "../format/list-backups.ts";
+import { listParts } from "../format/list-parts.ts";
+import type { ObjectInfo, ObjectStore } from "../store/object-store.ts";
 import { addSeen, extractTar, makeDir, nothingSeen, type ExtractionTarget, type Owner } from "./extract.ts";
 import { finishRestore } from "./finish-restore.ts";
-import type { Backup } from "./list-backups.ts";
-import { listParts } from "./list-parts.ts";
-import type { ObjectInfo, ObjectStore } from "./object-store.ts";
 
 /** How far a restore is. */
 export interface RestoreProgress {

@@ -1,4 +1,4 @@
-import { DrawbridgeError } from "../errors.ts";
+import { DrawbridgeError } from "../../errors.ts";
 
 /** Reads an iterable of chunks by counts of bytes, holding one chunk at a time. */
 export class ByteReader {

@@ -1,4 +1,4 @@
-import { DrawbridgeError } from "../errors.ts";
+import { DrawbridgeError } from "../../errors.ts";
 import { parseWalLsn } from "./wal-names.ts";
 
 /** What `backup_label` says about where recovery has to start. */

@@ -1,5 +1,5 @@
-import { DrawbridgeError } from "../errors.ts";
-import { ByteReader } from "./byte-reader.ts";
+import { DrawbridgeError } from "../../errors.ts";
+import { ByteReader } from "../codec/byte-reader.ts";
 
 /** One member of a tar stream. The body must be read to its end, or skipped, before the next member is asked for. */
 export interface TarMember {

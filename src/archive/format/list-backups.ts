@@ -1,6 +1,6 @@
 import { text } from "node:stream/consumers";
-import { DrawbridgeError } from "../errors.ts";
-import type { ObjectStore } from "./object-store.ts";
+import { DrawbridgeError } from "../../errors.ts";
+import type { ObjectStore } from "../store/object-store.ts";
 import { parseSentinel, type Sentinel } from "./sentinel.ts";
 import { parseBackupName, segmentBefore, segmentStart, usualSegmentBytes } from "./wal-names.ts";
 

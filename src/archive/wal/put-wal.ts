@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { execa } from "execa";
-import { DrawbridgeError } from "../errors.ts";
-import { decompress } from "./decompress.ts";
+import { DrawbridgeError } from "../../errors.ts";
+import { decompress } from "../codec/decompress.ts";
+import type { ObjectStore } from "../store/object-store.ts";
 import { findWal, walPrefix } from "./fetch-wal.ts";
-import type { ObjectStore } from "./object-store.ts";
 
 /** One WAL file to be archived. */
 export interface PutWalOptions {

@@ -1,4 +1,4 @@
-import { DrawbridgeError } from "../errors.ts";
+import { DrawbridgeError } from "../../errors.ts";
 
 /** What a base backup's sentinel object says. Its existence means that the backup was completed. */
 export interface Sentinel {

@@ -1,10 +1,10 @@
 import { chown, link, lstat, open, readFile, rename, rm, symlink } from "node:fs/promises";
 import { join } from "node:path";
-import { DrawbridgeError } from "../errors.ts";
-import { formatTablespaceMap, parseBackupLabel, tablespaceMapOids } from "./backup-label.ts";
-import { readControlFile, type ControlFile } from "./control-file.ts";
+import { DrawbridgeError } from "../../errors.ts";
+import { formatTablespaceMap, parseBackupLabel, tablespaceMapOids } from "../format/backup-label.ts";
+import { readControlFile, type ControlFile } from "../format/control-file.ts";
+import type { Backup } from "../format/list-backups.ts";
 import { controlFileInWaiting, makeDir, placeOf, type ExtractionTarget } from "./extract.ts";
-import type { Backup } from "./list-backups.ts";
 import { writeOwned } from "./owned-file.ts";
 import type { RestoreOptions } from "./restore.ts";
 

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import type { Duplex, Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createBrotliDecompress, createGunzip, createZstdDecompress } from "node:zlib";
-import { asDrawbridgeError, DrawbridgeError } from "../errors.ts";
+import { asDrawbridgeError, DrawbridgeError } from "../../errors.ts";
 
 /** How an object is compressed. */
 export type Compression = "lzop" | "lz4" | "zstd" | "brotli" | "gzip" | "none";

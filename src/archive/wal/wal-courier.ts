@@ -1,10 +1,10 @@
 import { watch } from "node:fs";
 import { chmod, chown, mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { systemClock, type Clock } from "../clock.ts";
-import type { Log } from "../log.ts";
-import type { Owner } from "./extract.ts";
-import { nextSegment, parseSegmentName, usualSegmentBytes, walKind } from "./wal-names.ts";
+import { systemClock, type Clock } from "../../clock.ts";
+import type { Log } from "../../log.ts";
+import { nextSegment, parseSegmentName, usualSegmentBytes, walKind } from "../format/wal-names.ts";
+import type { Owner } from "../restore/extract.ts";
 
 /** A directory through which PostgreSQL's shell commands and a resident process hand each other WAL files. */
 export interface Spool {
