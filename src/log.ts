@@ -1,5 +1,5 @@
 import { pino } from "pino";
-import { redact } from "./redact.ts";
+import { redactJson } from "./redact.ts";
 
 /** Structured log: `log.info({ migrationId, step }, "caught up")`. One JSON object a line, on standard error. */
 export interface Log {
@@ -11,9 +11,9 @@ export interface Log {
   child(facts: object): Log;
 }
 
-/** Opens the log of one process. Every line passes through {@link redact} as its last act. */
+/** Opens the log of one process. Every line passes through {@link redactJson} as its last act. */
 export function openLog(role: string, level = "info"): Log {
-  const sink = { write: (line: string) => void process.stderr.write(redact(line)) };
+  const sink = { write: (line: string) => void process.stderr.write(redactJson(line)) };
   return pino({ level, base: { role, pid: process.pid } }, sink);
 }
 

@@ -1,5 +1,7 @@
 import { Command, CommanderError } from "commander";
 import { asDrawbridgeError, explain } from "../errors.ts";
+import { environment } from "./environment.ts";
+import { guardLastWords } from "./last-words.ts";
 import type { ReportOptions } from "./report.ts";
 
 /** Exit status of a failure that has a name; 2 is wrong usage. */
@@ -7,6 +9,7 @@ const failed = 1;
 
 /** Runs one subcommand. Every error becomes one message with its fix, and an exit status. */
 export async function main(argv: readonly string[]): Promise<void> {
+  guardLastWords(environment());
   const program = buildProgram();
   try {
     await program.parseAsync([...argv]);
