@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { chmod, chown, lstat, mkdir, open, readFile, rename, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
+import { fitsSocket } from "../archive/server/conf-files.ts";
 import { DrawbridgeError } from "../errors.ts";
 import type { ServerUser } from "./server-user.ts";
 
@@ -36,9 +37,6 @@ export interface InstanceRecord {
   readonly firstBackup?: string;
 }
 
-/** The kernel's limit for a socket's path, less `/.s.PGSQL.65535`. */
-const longestSocketDir = 107 - 15;
-
 /** Paths below the instance's directory; where that makes the socket's path too long, the socket lies below /tmp. */
 export function instancePaths(dir: string): InstancePaths {
   const mark = createHash("sha256").update(dir).digest("hex").slice(0, 12);
@@ -48,7 +46,7 @@ export function instancePaths(dir: string): InstancePaths {
     dataDir: join(dir, "pgdata"),
     tablespacesDir: join(dir, "tablespaces"),
     spoolDir: join(dir, "spool"),
-    socketDir: Buffer.byteLength(near) <= longestSocketDir ? near : `/tmp/drawbridge-${mark}`,
+    socketDir: fitsSocket(near) ? near : `/tmp/drawbridge-${mark}`,
     logFile: join(dir, "postgresql.log"),
     recordFile: join(dir, "bridge.json"),
   };

@@ -1,12 +1,13 @@
 import { userInfo } from "node:os";
 import { join } from "node:path";
 import { writeOwned } from "../archive/restore/owned-file.ts";
+import { pgIdentConf } from "../archive/server/conf-files.ts";
 import { writeWalScripts } from "../archive/wal/wal-scripts.ts";
 import type { AgentGoal } from "../journal/agent-rows.ts";
 import { serverOf, type AgentContext } from "./context.ts";
 import { spoolOf } from "./courier.ts";
 import { readControlSettings, serverPid, startServer, type LocalServer } from "./local-postgres.ts";
-import { listenHostOf, pgHbaConf, pgIdentConf, postgresqlConf } from "./server-config.ts";
+import { listenHostOf, pgHbaConf, postgresqlConf } from "./server-config.ts";
 import { ensureServerTls } from "./server-tls.ts";
 
 /**

@@ -1,3 +1,4 @@
+import { formatConf, quoteHba } from "../archive/server/conf-files.ts";
 import type { BridgeLogin } from "../journal/agent-rows.ts";
 
 /** Key and certificate of the bridge's PostgreSQL, and who has to use them. */
@@ -80,8 +81,7 @@ export function postgresqlConf(config: ServerConfig): string {
     ...(config.pgMajor >= 14 ? { recovery_init_sync_method: "syncfs", idle_session_timeout: "0" } : {}),
     ...config.extraSettings,
   };
-  const lines = Object.entries(settings).map(([name, value]) => `${name} = '${value.replaceAll("'", "''")}'`);
-  return `# written by the Drawbridge agent at each start; changes are lost\n${lines.join("\n")}\n`;
+  return formatConf("written by the Drawbridge agent at each start; changes are lost", settings);
 }
 
 /** Roles of our own that log in over TCP once the bridge is primary. */
@@ -130,14 +130,4 @@ export function isLoopback(hosts: string): boolean {
  */
 export function listenHostOf({ host, listenHost }: { host: string; listenHost?: string }): string {
   return listenHost ?? (isLoopback(host) ? host : "*");
-}
-
-/** `pg_ident.conf`: which users of this host are the archive's bootstrap superuser on the local socket. Pure. */
-export function pgIdentConf(hostUsers: readonly string[], bootstrapRole: string): string {
-  const lines = [...new Set(hostUsers)].map((user) => `drawbridge  ${quoteHba(user)}  ${quoteHba(bootstrapRole)}`);
-  return `${lines.join("\n")}\n`;
-}
-
-function quoteHba(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`;
 }

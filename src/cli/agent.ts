@@ -12,7 +12,7 @@ import { type Log, openLog } from "../log.ts";
 import { backupsPrefix } from "../migration/bootstrap.ts";
 import { openWorker } from "../queue/worker.ts";
 import { Secret } from "../redact.ts";
-import { parsePrefix } from "./archive-prefix.ts";
+import { parsePrefix } from "./archive/prefix.ts";
 import { findServerBindir } from "./client-bindir.ts";
 import { environment, stopSignal } from "./environment.ts";
 import type { AgentOptions } from "./program.ts";

@@ -14,7 +14,7 @@ import type { Log } from "../log.ts";
 import { databasesOf } from "../migration/databases.ts";
 import type { World } from "../migration/world.ts";
 import { type Secret } from "../redact.ts";
-import { parsePrefix } from "./archive-prefix.ts";
+import { parsePrefix } from "./archive/prefix.ts";
 import { faultPoints } from "./fault-points.ts";
 
 /** What {@link buildWorld} is made of. */

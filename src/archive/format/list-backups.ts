@@ -1,6 +1,6 @@
 import { text } from "node:stream/consumers";
-import { DrawbridgeError } from "../../errors.ts";
-import type { ObjectStore } from "../store/object-store.ts";
+import { asDrawbridgeError, DrawbridgeError } from "../../errors.ts";
+import type { ObjectInfo, ObjectStore } from "../store/object-store.ts";
 import { parseSentinel, type Sentinel } from "./sentinel.ts";
 import { parseBackupName, segmentBefore, segmentStart, usualSegmentBytes } from "./wal-names.ts";
 
@@ -35,15 +35,27 @@ export function partsPrefix(name: string): string {
   return `${backupsPrefix}${name}/tar_partitions/`;
 }
 
+/** How backups are listed. */
+export interface ListBackupsOptions {
+  /** Size of the cluster's WAL segments; 16 MiB unless told. */
+  readonly segmentBytes?: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** One completed backup by its sentinel's name, and what the sentinel says, or why that cannot be read. */
+export interface SurveyedBackup {
+  readonly name: string;
+  readonly completedAt: Date;
+  readonly found: Backup | DrawbridgeError;
+}
+
 /**
- * All completed base backups of an archive, oldest first. Sentinels that cannot be read are an error that names them.
- * @throws DrawbridgeError `DB_ARCHIVE_INVALID`, and what the store throws.
+ * All completed base backups of an archive, oldest first by timeline and position. A sentinel that cannot be read does not
+ * hide the others.
+ * @throws DrawbridgeError what the store throws; a bad sentinel is in the result.
  */
-export async function listBackups(
-  store: ObjectStore,
-  options: { readonly segmentBytes?: number; readonly signal?: AbortSignal | undefined } = {},
-): Promise<Backup[]> {
-  const backups: Backup[] = [];
+export async function surveyBackups(store: ObjectStore, options: ListBackupsOptions = {}): Promise<SurveyedBackup[]> {
+  const backups: SurveyedBackup[] = [];
   const listOptions = options.signal ? { signal: options.signal } : {};
   for await (const object of store.list(backupsPrefix, listOptions)) {
     const rest = object.key.slice(backupsPrefix.length);
@@ -51,13 +63,38 @@ export async function listBackups(
     if (rest.includes("/") || !rest.endsWith(sentinelSuffix)) continue;
     const name = rest.slice(0, -sentinelSuffix.length);
     if (parseBackupName(name) === undefined) continue;
-    const found = await store.get(object.key, { signal: options.signal });
-    if (!found) continue; // removed by retention between the listing and now
-    const sentinel = parseSentinel(await text(found.body), object.key);
-    const segmentBytes = options.segmentBytes ?? usualSegmentBytes;
-    backups.push(describeBackup(name, sentinel, object.lastModified, segmentBytes));
+    const content = await store.get(object.key, { signal: options.signal });
+    if (!content) continue; // removed by retention between the listing and now
+    const found = readBackup(name, await text(content.body), object, options.segmentBytes ?? usualSegmentBytes);
+    backups.push({ name, completedAt: object.lastModified, found });
   }
-  return backups.sort((a, b) => a.timeline - b.timeline || (a.startLsn < b.startLsn ? -1 : 1));
+  return backups.sort((a, b) => (placeInOrder(a.name) < placeInOrder(b.name) ? -1 : 1));
+}
+
+/**
+ * All completed base backups of an archive, oldest first. Sentinels that cannot be read are an error that names them.
+ * @throws DrawbridgeError `DB_ARCHIVE_INVALID`, and what the store throws.
+ */
+export async function listBackups(store: ObjectStore, options: ListBackupsOptions = {}): Promise<Backup[]> {
+  const surveyed = await surveyBackups(store, options);
+  return surveyed.map(({ found }) => {
+    if (found instanceof DrawbridgeError) throw found;
+    return found;
+  });
+}
+
+function readBackup(name: string, content: string, object: ObjectInfo, segmentBytes: number): SurveyedBackup["found"] {
+  try {
+    return describeBackup(name, parseSentinel(content, object.key), object.lastModified, segmentBytes);
+  } catch (thrown) {
+    return asDrawbridgeError(thrown);
+  }
+}
+
+/** Timeline, segment and offset in fixed width: names sort as the backups' positions do. */
+function placeInOrder(name: string): string {
+  const parts = parseBackupName(name);
+  return `${parts?.startSegment} ${String(parts?.startOffsetBytes ?? 0).padStart(10, "0")} ${name}`;
 }
 
 /** Puts together what name and sentinel say. Pure. @throws DrawbridgeError `DB_ARCHIVE_INVALID` when they leave a gap. */

@@ -11,6 +11,8 @@ export interface Sentinel {
   /** Sum of the sizes of all files in the parts: as planned when the backup began (WAL-E), as written (WAL-G). */
   readonly expandedSizeBytes: number | undefined;
   readonly partCount: number | undefined;
+  /** When the backup ended, where the sentinel says so (WAL-G); else the sentinel's own age is all there is. */
+  readonly finishedAt: Date | undefined;
   /** Object identifiers of the tablespaces, as in `pg_tblspc/`. */
   readonly tablespaceOids: readonly string[];
   /** Heroku's archiver keeps these two here and not in a tar partition. */
@@ -44,6 +46,7 @@ export function parseSentinel(text: string, key: string): Sentinel {
     stopSegment,
     expandedSizeBytes: asNumber(root["expanded_size_bytes"] ?? root["UncompressedSize"]),
     partCount: asNumber(root["number_of_partitions"]),
+    finishedAt: asDate(root["FinishTime"]),
     tablespaceOids: isObject(spec) ? oidsOf(spec["tablespaces"]) : [],
     backupLabel: textUnder(root, /label/i, (value) => /^START WAL LOCATION/m.test(value)),
     tablespaceMap: textUnder(root, /tablespace_?map/i, () => true),
@@ -76,6 +79,11 @@ function isObject(value: unknown): value is JsonObject {
 
 function asText(value: unknown): string | undefined {
   return typeof value === "string" && value !== "" ? value : undefined;
+}
+
+function asDate(value: unknown): Date | undefined {
+  const date = typeof value === "string" ? new Date(value) : undefined;
+  return date === undefined || Number.isNaN(date.getTime()) ? undefined : date;
 }
 
 function asNumber(value: unknown): number | undefined {

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { DrawbridgeError } from "../errors.ts";
+import { DrawbridgeError } from "../../errors.ts";
 
 const pageBytes = 8192;
 const authidOid = 1260;
