@@ -1,5 +1,6 @@
 import { Command, CommanderError } from "commander";
 import { asDrawbridgeError, explain } from "../errors.ts";
+import { addArchive } from "./archive/register.ts";
 import { environment } from "./environment.ts";
 import { guardLastWords } from "./last-words.ts";
 import type { ReportOptions } from "./report.ts";
@@ -60,6 +61,7 @@ function buildProgram(): Command {
     .action(async (options: AgentOptions) => (await import("./agent.ts")).runAgentCommand(options));
   addJournal(program);
   addReports(program, config);
+  addArchive(program);
   program
     .command("sandbox")
     .description("play a whole migration on this machine, with stand-ins for Heroku, AWS and Slack")
@@ -88,8 +90,9 @@ function addJournal(program: Command): void {
     .command("timeline")
     .description("the event log")
     .command("verify")
-    .description("recompute the hash chain; finds any change, deletion or reordering")
-    .action(async () => (await import("./timeline.ts")).verifyTimeline());
+    .description("recompute the hash chain; finds any change, deletion, insertion or reordering")
+    .option("--head <number:hash...>", "ends of the log as a report or the card's thread noted them")
+    .action(async (options: { head?: string[] }) => (await import("./timeline.ts")).verifyTimeline(options));
 }
 
 function addReports(program: Command, config: readonly [string, string, string]): void {

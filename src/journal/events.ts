@@ -54,19 +54,90 @@ export async function readEvents(
   }));
 }
 
+/** How far the log goes, and the hash that it ends with; the hash of an empty log is 64 zeros. */
+export interface EventHead {
+  readonly id: bigint;
+  readonly hash: string;
+}
+
+const headForm = /^(\d{1,18}):([0-9a-f]{64})$/;
+
+/** `214:9f2c…`, as it stands in reports and in Slack. */
+export function formatHead({ id, hash }: EventHead): string {
+  return `${id}:${hash}`;
+}
+
+/** Reads what {@link formatHead} wrote; `undefined` for anything else. */
+export function parseHead(text: string): EventHead | undefined {
+  const [, id, hash] = headForm.exec(text.trim().toLowerCase()) ?? [];
+  return id === undefined || hash === undefined ? undefined : { id: BigInt(id), hash };
+}
+
+/** The log's end as the journal notes it. */
+export async function eventHead(db: Queryable): Promise<EventHead> {
+  const [row] = await db.query<{ id: string; hash: string }>("select id, hash from journal.event_head");
+  return { id: BigInt(row?.id ?? 0), hash: row?.hash ?? "" };
+}
+
+/** What a look at the whole log found. */
+export interface ChainCheck {
+  /** Where the log ends now. */
+  readonly head: EventHead;
+  /** The first thing that does not fit, in words; `undefined`: nothing was found. */
+  readonly fault: string | undefined;
+}
+
 /**
- * Recomputes the whole chain. @returns the id of the first event that was altered, or before which one is missing.
- * A chain that was cut at its end, or rewritten as a whole, needs a hash kept elsewhere to be found out.
+ * Recomputes the whole chain, and compares it with the end that the journal notes beside it and with ends that were kept
+ * elsewhere (`noted`). Alone the journal shows any change, loss, insertion or new order of rows; whoever may write every table
+ * can make a new log with a new end, which only an end that was kept elsewhere gives away.
  */
-export async function verifyChain(db: Queryable): Promise<bigint | undefined> {
-  const [row] = await db.query<{ id: string }>(
-    `select id from (
-       select id, migration_id, at, kind, actor, facts, prev_hash, hash,
-         lag(hash, 1, repeat('0', 64)) over (order by id) as before, lag(id, 1, 0::bigint) over (order by id) as previous
-       from journal.event) e
-     where prev_hash <> before or id <> previous + 1
-       or hash <> journal.event_hash(before, id, migration_id, at, kind, actor, facts)
-     order by id limit 1`,
+export async function verifyChain(db: Queryable, noted: readonly EventHead[] = []): Promise<ChainCheck> {
+  // one statement sees one moment: events go on being written meanwhile
+  const [row] = await db.query<ChainRow>(
+    `with chain as (
+       select id, hash, prev_hash <> before as unchained, id - previous as step,
+         hash <> journal.event_hash(before, id, migration_id, at, kind, actor, facts) as altered
+       from (select *, lag(hash, 1, repeat('0', 64)) over (order by id) as before,
+               lag(id, 1, 0::bigint) over (order by id) as previous from journal.event) e)
+     select last.id as "lastId", last.hash as "lastHash", h.id as "headId", h.hash as "headHash", bad.id as "badId",
+       bad.step as "badStep", (select to_jsonb(array_agg(array[n.id::text, c.hash]))
+         from unnest($1::bigint[]) n(id) left join chain c on c.id = n.id) as found
+     from (select 1) one
+     left join journal.event_head h on true
+     left join lateral (select id, hash from chain order by id desc limit 1) last on true
+     left join lateral (select id, step from chain where unchained or altered or step <> 1 order by id limit 1) bad on true`,
+    [noted.map(({ id }) => id)],
   );
-  return row && BigInt(row.id);
+  const head = { id: BigInt(row?.lastId ?? 0), hash: row?.lastHash ?? "0".repeat(64) };
+  return { head, fault: row === undefined ? "nothing could be read" : chainFault(row, head, noted) };
+}
+
+interface ChainRow {
+  readonly lastId: string | null;
+  readonly lastHash: string | null;
+  readonly headId: string | null;
+  readonly headHash: string | null;
+  readonly badId: string | null;
+  readonly badStep: string | null;
+  readonly found: readonly (readonly [id: string, hash: string | null])[] | null;
+}
+
+function chainFault(row: ChainRow, head: EventHead, noted: readonly EventHead[]): string | undefined {
+  if (row.badId !== null) {
+    return row.badStep === "1"
+      ? `event ${row.badId} does not fit what stands before it: it was altered, or others were moved`
+      : `before event ${row.badId} there are others missing`;
+  }
+  if (row.headId === null) return "the note of the log's end is gone";
+  if (BigInt(row.headId) > head.id) return `events ${head.id + 1n} to ${row.headId} were cut off at the end`;
+  if (row.headId !== String(head.id) || row.headHash !== head.hash) {
+    return `the log ends with event ${head.id}, but not as the journal noted it: events were added or rewritten`;
+  }
+  const hashes = new Map(row.found ?? []);
+  const unlike = noted.find(({ id, hash }) => id > 0n && hashes.get(String(id)) !== hash);
+  if (unlike === undefined) return undefined;
+  return unlike.id > head.id
+    ? `events ${head.id + 1n} to ${unlike.id} were there when ${unlike.id}:${unlike.hash.slice(0, 8)}… was noted and are gone`
+    : `event ${unlike.id} is not the one that was noted as ${unlike.id}:${unlike.hash.slice(0, 8)}…: the log was rewritten`;
 }

@@ -11,7 +11,7 @@ const rights: Readonly<Record<Part, readonly string[]>> = {
     "insert, update on journal.inbound",
     "insert, update on journal.vote",
     "insert on journal.attestation",
-    "update (state, state_reason, state_at, channel, message_ts) on journal.approval",
+    "update (state, state_reason, state_at, verdict, verdict_at, channel, message_ts) on journal.approval",
     "insert, update on journal.outbox",
   ],
   // runs everything, approves nothing
@@ -24,7 +24,7 @@ const rights: Readonly<Record<Part, readonly string[]>> = {
     "insert, update on journal.window_run",
     "insert on journal.claim_request",
     "insert on journal.approval",
-    "update (state, state_reason, state_at) on journal.approval",
+    "update (state, state_reason, state_at, verdict, verdict_at) on journal.approval",
     "update (migration_id, state, reply, answered_at) on journal.command",
     "insert, update on journal.outbox",
     "insert, delete on journal.sample",
@@ -40,6 +40,30 @@ const functions: Readonly<Record<Part, readonly string[]>> = {
     "journal.unmint_agent(text)",
   ],
 };
+
+/**
+ * Takes advisory locks away from everybody but the worker and the database's owner: leases are advisory locks, and an agent that
+ * took one could keep a window from being put back. Only a superuser of the server may do that; for others it does nothing.
+ */
+export function lockStatements(worker: string): string[] {
+  const each = (body: string): string => `do $do$
+    declare lock regprocedure;
+    begin
+      if not (select rolsuper from pg_roles where rolname = current_user) then return; end if;
+      for lock in select p.oid::regprocedure from pg_proc p
+                  where p.pronamespace = 'pg_catalog'::regnamespace and p.proname ~ '^pg_(try_)?advisory_' loop
+        ${body}
+      end loop;
+    end $do$`;
+  return [
+    each("execute format('revoke execute on function %s from public', lock);"),
+    each(`execute format('grant execute on function %s to %I, %I', lock, '${worker.replaceAll("'", "''")}',
+          (select pg_get_userbyid(datdba) from pg_database where datname = current_database()));`),
+  ];
+}
+
+/** Whether any login of the database can take advisory locks; the journal's agents are such. */
+export const anyoneLocks = "select has_function_privilege('public', 'pg_advisory_lock(bigint)', 'execute') as open";
 
 /** Statements that give one role exactly its part's rights, whatever it had before. Safe to repeat. */
 export function grantStatements(part: Part, role: string, database: string): string[] {

@@ -3,13 +3,21 @@ import { DrawbridgeError } from "../errors.ts";
 import { openDatabase, type Queryable } from "../postgres/connect.ts";
 import { quoteIdent, quoteLiteral } from "../postgres/identifier.ts";
 import type { Secret } from "../redact.ts";
-import { grantStatements, type Part } from "./grants.ts";
+import { anyoneLocks, grantStatements, lockStatements, type Part } from "./grants.ts";
 
 /** A login of the journal: its name, and a SCRAM verifier in place of a password. */
 export interface JournalLogin {
   readonly role: string;
   /** `SCRAM-SHA-256$…`; see `scramVerifier` of the postgres room. */
   readonly verifier: string;
+}
+
+/** How `initJournal` left the journal. */
+export interface InitResult {
+  /** The schema's version. */
+  readonly version: number;
+  /** Agents could take the advisory locks that leases are: only a superuser of the server can forbid it. */
+  readonly agentsMayLock: boolean;
 }
 
 /** What `initJournal` needs. The administrator must own the database and may create roles. */
@@ -24,10 +32,9 @@ const schemaDir = new URL("./schema/", import.meta.url);
 /**
  * Creates the journal's schema or brings it up to date, and makes its two logins with exactly their rights. One
  * transaction under an advisory lock: all of it happens, or nothing. Safe to repeat, also with new names or passwords.
- * @returns the schema's version.
  * @throws DrawbridgeError `DB_JOURNAL_CONFLICT` when the schema is newer than this program.
  */
-export async function initJournal(options: InitOptions): Promise<number> {
+export async function initJournal(options: InitOptions): Promise<InitResult> {
   if (options.bot.role === options.worker.role) {
     throw new DrawbridgeError("DB_CONFIG", "bot and worker need journal roles of their own");
   }
@@ -41,7 +48,9 @@ export async function initJournal(options: InitOptions): Promise<number> {
       for (const part of ["bot", "worker"] as const) {
         await makeLogin(tx, part, options[part], place?.name ?? "");
       }
-      return version;
+      for (const statement of lockStatements(options.worker.role)) await tx.query(statement);
+      const [locks] = await tx.query<{ open: boolean }>(anyoneLocks);
+      return { version, agentsMayLock: locks?.open !== false };
     },
     { statementTimeoutMs: 60_000, lockTimeoutMs: 30_000 },
   );

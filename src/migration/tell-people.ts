@@ -1,5 +1,6 @@
 import type { DrawbridgeError } from "../errors.ts";
 import { explain } from "../errors.ts";
+import { eventHead, formatHead } from "../journal/events.ts";
 import { intend } from "../journal/outbox.ts";
 import type { Queryable } from "../postgres/connect.ts";
 import type { Run } from "./run.ts";
@@ -19,9 +20,9 @@ export async function touchWindow<W extends RunnerWorld>(tx: Queryable, run: Run
   });
 }
 
-/** A line in the thread: the phase ended. */
+/** A line in the thread: the phase ended, and with which hash the event log did: kept where the journal's rows are not. */
 export async function tellPhase<W extends RunnerWorld>(tx: Queryable, run: Run<W>, ms: number): Promise<void> {
-  const facts = { phase: run.phase, try: run.try, outcome: "done", ms };
+  const facts = { phase: run.phase, try: run.try, outcome: "done", ms, eventLog: formatHead(await eventHead(tx)) };
   const key = `${run.phase}-${run.try}`;
   await intend(tx, { kind: "phase", migrationId: run.migrationId, key, audience: "thread", facts });
   if (run.phase === "preflight") await tellFindings(tx, run);

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { waitFor } from "../../src/clock.ts";
 import { createApproval } from "../../src/journal/approvals-rows.ts";
 import { requestClaim, writeAttestation } from "../../src/journal/claims.ts";
-import { appendEvent, readEvents, verifyChain } from "../../src/journal/events.ts";
+import { appendEvent } from "../../src/journal/events.ts";
 import { createDraft, setIntent } from "../../src/journal/migrations.ts";
 import { intend } from "../../src/journal/outbox.ts";
 import { startCluster, type TestCluster } from "../support/cluster.ts";
@@ -46,30 +46,7 @@ async function approval(id: string, windowId?: number): Promise<string> {
   return name;
 }
 
-describe("the event log", () => {
-  test("is a chain: an altered or a missing line is found", async () => {
-    await using other = await makeJournal(cluster);
-    await createDraft(other.worker, { id: "m", driver: "dan", configDigest: "c" });
-    const parts = [other.bot, other.worker];
-    await Promise.all(
-      Array.from({ length: 20 }, (_, n) =>
-        appendEvent(parts[n % 2] ?? other.bot, { migrationId: "m", kind: "k", actor: "a", facts: { n } }),
-      ),
-    );
-    expect(await verifyChain(other.bot)).toBeUndefined();
-    expect(await readEvents(other.bot, "m", { afterId: 15n })).toHaveLength(5);
-    const tamper = (sql: string) =>
-      other.admin.transaction(async (tx) => {
-        await tx.query("alter table journal.event disable trigger written_once");
-        await tx.query(sql);
-        await tx.query("alter table journal.event enable trigger written_once");
-      });
-    await tamper("update journal.event set facts = '{\"n\": 99}' where id = 7");
-    expect(await verifyChain(other.bot)).toBe(7n);
-    await tamper("delete from journal.event where id = 5");
-    expect(await verifyChain(other.bot)).toBe(6n);
-  });
-
+describe("the journal", () => {
   test("changes are announced to whoever listens", async () => {
     const heard: string[] = [];
     const stop = await journal.bot.listen((change) => heard.push(`${change.table}:${change.migrationId}`));

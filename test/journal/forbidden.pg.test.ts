@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { mintAgent, readGoal, setGoal } from "../../src/journal/agent-goals.ts";
 import { createApproval } from "../../src/journal/approvals-rows.ts";
+import { appendEvent } from "../../src/journal/events.ts";
+import { initJournal } from "../../src/journal/init.ts";
 import { createDraft } from "../../src/journal/migrations.ts";
 import { askWindow, endWindow, openWindowRow, passNoReturn } from "../../src/journal/windows.ts";
 import { type Database, openDatabase } from "../../src/postgres/connect.ts";
@@ -9,6 +11,7 @@ import { sqlState } from "../../src/postgres/sql-error.ts";
 import { Secret } from "../../src/redact.ts";
 import { startCluster, type TestCluster } from "../support/cluster.ts";
 import { makeJournal, type TestJournal } from "../support/journal.ts";
+import { forbidden } from "./forbidden-statements.ts";
 
 let cluster: TestCluster;
 let journal: TestJournal;
@@ -42,85 +45,10 @@ afterAll(async () => {
   await cluster[Symbol.asyncDispose]();
 });
 
-const vote = `insert into journal.vote (approval_id, person, slack_user, decision, source, eligible)
-  values ('ask', 'x', 'U1', 'approve', 'event', true)`;
-const asks = (state: string): string =>
-  `insert into journal.approval (id, migration_id, gate, step, digest, subject, requesters, expires_at, state)
-   values ('forged', 'mine', 'maintenance', 's', 'd', '{}', '{}', now() + interval '1 hour', '${state}')`;
-const event = `insert into journal.event (id, at, kind, actor, facts, prev_hash, hash) values (99, now(), 'x', 'x', '{}', '', '')`;
-const ofOther = (role: string): string =>
-  `insert into journal.agent_state (migration_id, agent_role, epoch, state) values ('other', '${role}', 99, 'primary')`;
-
-/** Every way that we could think of to do another part's work. */
-const attempts: Readonly<Record<"worker" | "bot" | "agent", () => readonly string[]>> = {
-  worker: () => [
-    vote,
-    `do $$ begin ${vote}; end $$`,
-    "copy journal.vote from program 'true'",
-    "insert into journal.attestation (nonce, facts) values ('n', '{}')",
-    "update journal.vote set eligible = true",
-    "delete from journal.vote",
-    "truncate journal.vote",
-    `set role "${roleOfBot}"`,
-    `set session authorization "${roleOfBot}"`,
-    "set session_replication_role = replica",
-    "alter table journal.approval disable trigger guard",
-    "drop trigger guard on journal.approval",
-    ...["PENDING", "ARMED", "CONSUMED"].map((state) => `update journal.approval set state = '${state}'`),
-    "create temp table part (role_name name, part text); insert into part values (session_user, 'bot'); set search_path = pg_temp; update journal.approval set state = 'PENDING'",
-    "update journal.approval set digest = 'x'",
-    "update journal.approval set expires_at = 'infinity'",
-    "update journal.approval set requesters = '{}'",
-    "update journal.approval set window_id = null",
-    asks("ARMED"),
-    "delete from journal.approval",
-    "delete from journal.requester",
-    "update journal.requester set person = 'x'",
-    event,
-    "update journal.event set actor = 'x'",
-    "delete from journal.event",
-    "truncate journal.event",
-    "update journal.undo_note set note = '{}'",
-    "update journal.part set part = 'bot'",
-    "update journal.command set person = 'x'",
-    "create function journal.evil() returns int language sql as 'select 1'",
-    "create role evil login",
-  ],
-  bot: () => [
-    asks("OPENING"),
-    "update journal.approval set digest = 'x'",
-    "update journal.approval set requesters = '{}'",
-    ...["CONSUMED", "SUPERSEDED"].map((state) => `update journal.approval set state = '${state}'`),
-    "insert into journal.claim_request (nonce, migration_id, approvals, epoch) values ('n', 'mine', '{ask}', 1)",
-    "insert into journal.step_attempt (migration_id, phase, step, try, epoch, state, worker) values ('mine', 'p', 's', 1, 1, 'succeeded', 'x')",
-    "insert into journal.window_run (migration_id, name, try, state, asked_by, forecast_ms) values ('mine', 'window-1', 1, 'open', 'x', 1)",
-    "update journal.window_run set no_return_at = now()",
-    "update journal.migration set intent = 'run'",
-    "update journal.agent_goal set goal = 'primary'",
-    "delete from journal.requester",
-    "delete from journal.vote",
-    "update journal.attestation set facts = '{}'",
-    "select journal.mint_agent('mine', 'SCRAM-SHA-256$1:')",
-    event,
-    "truncate journal.outbox",
-  ],
-  agent: () => [
-    ofOther("drawbridge_agent_mine"),
-    ofOther("drawbridge_agent_other"),
-    "update journal.agent_goal set goal = 'primary'",
-    "update journal.agent_goal set epoch = 99",
-    "insert into journal.agent_goal (migration_id, agent_role, epoch, goal) values ('mine', 'x', 1, 'primary')",
-    "select state from journal.migration",
-    "select person from journal.vote",
-    "select journal.append_event('mine', 'x', 'x', '{}')",
-    "select journal.mint_agent('mine', 'SCRAM-SHA-256$1:')",
-  ],
-};
-
 test.each(["worker", "bot", "agent"] as const)("the %s is refused by the server, whatever it tries", async (part) => {
   const db = part === "agent" ? agent : journal[part];
   const allowed: string[] = [];
-  for (const statement of attempts[part]()) {
+  for (const statement of forbidden(roleOfBot)[part]) {
     const state = await db.query(statement).then(
       () => "allowed",
       (thrown: unknown) => sqlState(thrown) ?? String(thrown),
@@ -128,6 +56,49 @@ test.each(["worker", "bot", "agent"] as const)("the %s is refused by the server,
     if (state !== "42501") allowed.push(`${state}: ${statement}`);
   }
   expect(allowed).toEqual([]);
+});
+
+test("nobody can hand on rights that it has not: such a grant is none", async () => {
+  const before = await journal.admin.query(
+    "select relacl::text from pg_class where relnamespace = 'journal'::regnamespace order by relname",
+  );
+  for (const part of [journal.worker, journal.bot])
+    await part.query("grant all on journal.event, journal.event_head to public");
+  expect(
+    await journal.admin.query(
+      "select relacl::text from pg_class where relnamespace = 'journal'::regnamespace order by relname",
+    ),
+  ).toEqual(before);
+});
+
+test("an agent sees the rows of its own migration, and no trace of another's", async () => {
+  for (const table of ["agent_goal", "agent_state"]) {
+    const rows = await agent.query<{ id: string }>(`select migration_id as id from journal.${table}`);
+    expect(rows.filter(({ id }) => id !== "mine")).toEqual([]);
+  }
+  expect(await agent.query("select 1 from journal.agent_goal where migration_id = 'mine'")).toHaveLength(1);
+  expect(
+    await agent.query("update journal.agent_goal set seen_at = now() where migration_id = 'other' returning 1"),
+  ).toEqual([]);
+});
+
+test("the worker keeps the locks that leases are made of", async () => {
+  const [lock] = await journal.worker.query<{ won: boolean }>("select pg_try_advisory_lock(7306, 77) as won");
+  expect(lock?.won).toBe(true);
+});
+
+test("an administrator who may not take the locks away is told so, and everything else is as it should be", async () => {
+  const database = await cluster.createDatabase();
+  await cluster.query("create role modest login createrole password 'pw'");
+  await cluster.query(`alter database "${database}" owner to modest`);
+  const login = (role: string) => ({ role, verifier: scramVerifier(new Secret("pw")) });
+  const adminUrl = new Secret(cluster.url(database, "modest", "pw"));
+  expect(await initJournal({ adminUrl, bot: login("modest_bot"), worker: login("modest_worker") })).toMatchObject({
+    agentsMayLock: true,
+  });
+  await using worker = openDatabase(new Secret(cluster.url(database, "modest_worker", "pw")), { applicationName: "w" });
+  await createDraft(worker, { id: "m", driver: "dan", configDigest: "c" });
+  expect(await appendEvent(worker, { migrationId: "m", kind: "k", actor: "a" })).toBe(1n);
 });
 
 test("beyond window 1's point of no return nobody can have the bridge wiped or restored over", async () => {

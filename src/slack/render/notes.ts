@@ -17,7 +17,7 @@ export function renderNote(facts: StoredFacts): Message | undefined {
   return message(pieces(esc(text)).map((body) => ({ body })));
 }
 
-/** A phase ended: facts `{ phase, try?, outcome, ms?, summary? }`. */
+/** A phase ended: facts `{ phase, try?, outcome, ms?, summary?, eventLog? }`. */
 export function renderPhase(facts: StoredFacts): Message | undefined {
   const phase = textOf(facts, "phase");
   if (phase === undefined) return undefined;
@@ -33,7 +33,9 @@ export function renderPhase(facts: StoredFacts): Message | undefined {
     ms === undefined ? "" : duration(ms),
     summary === undefined ? "" : esc(summary),
   ];
-  return message([{ body: words.filter((word) => word !== "").join(" · ") }]);
+  const head = textOf(facts, "eventLog");
+  const line = { body: words.filter((word) => word !== "").join(" · ") };
+  return message(head === undefined ? [line] : [line, { small: `event log ${esc(head)}` }]);
 }
 
 /** What preflight found, for the thread: each blocker and warning with its fix, notes folded into one line each. */
