@@ -1,0 +1,35 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { ourEnv, ourNode } from "./ours.ts";
+import type { S3Server } from "./s3-server.ts";
+import { freshDir, spawnOptions } from "./system.ts";
+
+/** Our resident process that carries WAL, and the restore_command that asks it. */
+export interface Courier extends AsyncDisposable {
+  readonly restoreCommand: string;
+  readonly pid: number;
+}
+
+/** Starts it for the archive `name`, with its spool below `dir`. */
+export async function startCourier(server: S3Server, name: string, dir: string): Promise<Courier> {
+  freshDir(dir);
+  const argv = [...ourNode(), join(import.meta.dirname, "wal-driver.ts"), server.endpoint, name, dir];
+  const [program = "", ...args] = argv;
+  const child = spawn(program, args, {
+    ...spawnOptions({ argv, env: ourEnv(server) }),
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const stop = async (): Promise<void> => {
+    if (child.exitCode !== null) return;
+    const gone = once(child, "exit");
+    child.kill();
+    await gone;
+  };
+  if (child.stdout === null) throw new Error("no standard output");
+  for await (const restoreCommand of createInterface(child.stdout)) {
+    return { restoreCommand, pid: child.pid ?? 0, [Symbol.asyncDispose]: stop };
+  }
+  throw new Error("our courier ended without a word");
+}

@@ -1,0 +1,102 @@
+import { chownSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { Client } from "pg";
+import { waitFor } from "../../src/clock.ts";
+import { freePort } from "../../test/support/free-port.ts";
+import { serverUser } from "../../test/support/server-user.ts";
+import { bindir } from "./source-cluster.ts";
+import { output, settle, shell } from "./system.ts";
+
+/** One replay of the archive's WAL. */
+export interface Replayed {
+  /** From the server's start until it has replayed everything. */
+  readonly seconds: number;
+  /** Rows of the table `event` afterwards. */
+  readonly events: string;
+}
+
+/** What a replay starts from. */
+export interface ReplayOptions {
+  /** A restored base backup with its `backup_label`; it is copied and stays as it is. */
+  readonly base: string;
+  /** The copy; removed afterwards. */
+  readonly dataDir: string;
+  /** Absent: the segments lie in `pg_wal` already. */
+  readonly restoreCommand?: string;
+  /** Uncompressed segments and their names. */
+  readonly walDir: string;
+  readonly segments: readonly string[];
+  /** WAL position to be reached. */
+  readonly untilLsn: string;
+}
+
+/** Copies the base backup, starts it as a standby and waits until it has replayed up to `untilLsn`. */
+export async function replay(options: ReplayOptions): Promise<Replayed> {
+  const { base, dataDir, restoreCommand, walDir, segments, untilLsn } = options;
+  rmSync(dataDir, { recursive: true, force: true });
+  await output({ argv: ["cp", "-a", base, dataDir] });
+  // read for both, so that neither pays for the disk: from S3 the compressed ones come out of the page cache as well
+  if (restoreCommand === undefined) {
+    await output({ argv: ["cp", ...segments.map((name) => join(walDir, name)), join(dataDir, "pg_wal")] });
+  }
+  const port = await freePort();
+  configure(dataDir, port, restoreCommand);
+  await settle();
+  const begun = performance.now();
+  await shell(`${bindir}/pg_ctl -D '${dataDir}' -l '${dataDir}.log' -W start >/dev/null`);
+  try {
+    await waitFor(() => reached(dataDir, port, untilLsn), {
+      everyMs: 50,
+      deadlineMs: 900_000,
+      what: `the replay of ${untilLsn}`,
+    });
+    const seconds = (performance.now() - begun) / 1000;
+    const [row] = await rowsOf(dataDir, port, "SELECT count(*)::text AS answer FROM event");
+    return { seconds, events: row?.answer ?? "" };
+  } finally {
+    await shell(`${bindir}/pg_ctl -D '${dataDir}' -m immediate -w stop >/dev/null`);
+    rmSync(dataDir, { recursive: true, force: true });
+  }
+}
+
+function configure(dataDir: string, port: number, restoreCommand: string | undefined): void {
+  const settings = [
+    "listen_addresses = ''",
+    `unix_socket_directories = '${dataDir}'`,
+    `port = ${port}`,
+    "hot_standby = on",
+    "shared_buffers = 1GB",
+    "max_wal_size = 16GB",
+    "checkpoint_timeout = 30min",
+    "wal_retrieve_retry_interval = 200ms",
+    ...(restoreCommand === undefined ? [] : [`restore_command = '${restoreCommand.replaceAll("'", "''")}'`]),
+  ];
+  const files = { "postgresql.conf": settings.join("\n"), "pg_hba.conf": "local all all trust", "pg_ident.conf": "" };
+  const { uid, gid } = serverUser();
+  for (const [name, content] of Object.entries({ ...files, "standby.signal": "", "postgresql.auto.conf": "" })) {
+    writeFileSync(join(dataDir, name), `${content}\n`, { mode: 0o600 });
+    if (uid !== undefined && gid !== undefined) chownSync(join(dataDir, name), uid, gid);
+  }
+}
+
+async function reached(host: string, port: number, lsn: string): Promise<boolean> {
+  const sql = `SELECT (pg_last_wal_replay_lsn() >= '${lsn}'::pg_lsn)::text AS answer`;
+  const rows = await rowsOf(host, port, sql).catch(ignoreStarting);
+  return rows[0]?.answer === "true";
+}
+
+async function rowsOf(host: string, port: number, sql: string): Promise<{ answer: string }[]> {
+  const client = new Client({ host, port, user: "postgres", database: "postgres" });
+  try {
+    await client.connect();
+    return (await client.query<{ answer: string }>(sql)).rows;
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+/** No socket yet, or 57P03: still starting. */
+function ignoreStarting(cause: unknown): { answer: string }[] {
+  if (cause instanceof Error && "code" in cause && /^(ENOENT|ECONNREFUSED|57P03)$/.test(String(cause.code))) return [];
+  throw cause;
+}

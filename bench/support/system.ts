@@ -1,0 +1,70 @@
+import { execFile, spawn, type SpawnOptions } from "node:child_process";
+import { once } from "node:events";
+import { chownSync, mkdirSync, rmSync } from "node:fs";
+import { promisify } from "node:util";
+import { serverUser } from "../../test/support/server-user.ts";
+
+/** Environment of a child: only what it needs, so that no setting of the shell changes a measurement. */
+export type Env = Readonly<Record<string, string>>;
+
+/** A program with its arguments, and what it is to run with. */
+export interface Command {
+  readonly argv: readonly string[];
+  readonly env?: Env;
+  readonly cwd?: string;
+  /** As ourselves, and not as the database server's user. */
+  readonly asSelf?: boolean;
+}
+
+/** PATH and HOME that every child gets. */
+export const plainEnv: Env = { PATH: process.env["PATH"] ?? "/usr/bin:/bin", HOME: "/tmp", LC_ALL: "C.UTF-8" };
+
+/** Options of `spawn` for a command. */
+export function spawnOptions({ env, cwd, asSelf }: Command): SpawnOptions {
+  return { env: { ...plainEnv, ...env }, cwd: cwd ?? "/tmp", ...(asSelf === true ? {} : serverUser()) };
+}
+
+/** Runs to the end and gives what was printed. @throws with standard error in the message when it fails. */
+export async function output(command: Command): Promise<string> {
+  const [program = "", ...args] = command.argv;
+  const { stdout } = await promisify(execFile)(program, args, {
+    ...spawnOptions(command),
+    encoding: "utf8",
+    maxBuffer: 64 * 1024 * 1024,
+  });
+  return stdout;
+}
+
+/** Runs a shell line that may take long, its output shown on standard error. @throws when it fails. */
+export async function shell(line: string, env: Env = {}, asSelf = false): Promise<void> {
+  const child = spawn("bash", ["-euo", "pipefail", "-c", line], {
+    ...spawnOptions({ argv: [], env, asSelf }),
+    stdio: ["ignore", 2, 2],
+  });
+  const [status] = (await once(child, "exit")) as unknown[];
+  if (status !== 0) throw new Error(`ended with ${String(status)}: ${line}`);
+}
+
+/** A fresh directory that belongs to the database server's user. */
+export function freshDir(path: string): string {
+  rmSync(path, { recursive: true, force: true });
+  return ownDir(path);
+}
+
+/** A directory that belongs to the database server's user; what it holds stays. */
+export function ownDir(path: string): string {
+  mkdirSync(path, { recursive: true, mode: 0o700 });
+  const { uid, gid } = serverUser();
+  if (uid !== undefined && gid !== undefined) chownSync(path, uid, gid);
+  return path;
+}
+
+/** Writes everything dirty to disk, so that one run does not pay for the one before. */
+export async function settle(): Promise<void> {
+  await output({ argv: ["sync"], asSelf: true });
+}
+
+/** Tells how far a long preparation is. */
+export function say(what: string): void {
+  process.stderr.write(`${new Date().toISOString().slice(11, 19)} ${what}\n`);
+}

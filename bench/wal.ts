@@ -1,0 +1,177 @@
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync, rmSync } from "node:fs";
+import { loadavg } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { formatWalLsn, segmentStart, usualSegmentBytes } from "../src/archive/format/wal-names.ts";
+import { type Archive, openArchive } from "./support/archive.ts";
+import { type Bar, median, parseSize, table, verdict } from "./support/numbers.ts";
+import { startCourier } from "./support/our-courier.ts";
+import { ourRestore } from "./support/ours.ts";
+import { findPeers, type Peers, walECommand, walGEnv } from "./support/peers.ts";
+import { replay } from "./support/replay.ts";
+import { type S3Server, startS3 } from "./support/s3-server.ts";
+import { type Command, freshDir, output, say, settle } from "./support/system.ts";
+
+/**
+ * WAL: how fast segments are fetched one after the other, and how much longer a standby takes to replay them out of the
+ * archive than out of its own `pg_wal`.
+ * `node bench/wal.ts [--size 4GB] [--runs 3] [--fetch 100] [--what fetch|replay|all] [--peers DIR] [--json]`
+ */
+const { values } = parseArgs({
+  options: {
+    size: { type: "string", default: "4GB" },
+    segments: { type: "string", default: "250" },
+    runs: { type: "string", default: "3" },
+    fetch: { type: "string", default: "100" },
+    what: { type: "string", default: "all" },
+    only: { type: "string" },
+    peers: { type: "string", default: "/var/tmp/peers" },
+    json: { type: "boolean", default: false },
+  },
+});
+const runs = Number(values.runs);
+
+/** Seconds of each run, by who ran. */
+type Runs = Record<string, number[]>;
+
+interface Result {
+  readonly title: string;
+  readonly runs: Runs;
+  readonly bars: readonly Bar[];
+}
+
+/** A restore_command for the loop, with what it runs in. `%f` and `%p` as PostgreSQL has them. */
+type Fetcher = (
+  work: (restoreCommand: string, wrap: (argv: readonly string[]) => Command) => Promise<void>,
+) => Promise<void>;
+
+function fetchersFor(
+  peers: Peers,
+  server: S3Server,
+  archive: Archive,
+  format: "wal-e" | "wal-g-lz4",
+): [string, Fetcher][] {
+  const { walG, walE } = peers;
+  const ours: Fetcher = async (work) => {
+    await using courier = await startCourier(server, format, join(archive.home, "courier"));
+    await work(courier.restoreCommand, (argv) => ({ argv }));
+  };
+  const fetchers: [string, Fetcher][] = [["ours", ours]];
+  if (walG !== undefined) {
+    const env = walGEnv(server, format, join(archive.home, "wal-g-home"));
+    fetchers.push(["wal-g", (work) => work(`${walG} wal-fetch "%f" "%p"`, (argv) => ({ argv, env }))]);
+  }
+  if (walE !== undefined && format === "wal-e") {
+    const wrap = (argv: readonly string[]): Command => walECommand(argv, server, format, archive.home);
+    fetchers.push(["wal-e", (work) => work(`${walE} wal-fetch -p 8 "%f" "%p"`, wrap)]);
+  }
+  return fetchers;
+}
+
+/** Fetches the archive's last segments as PostgreSQL would: a shell for each, then the file gets its name. */
+async function measureFetch(
+  peers: Peers,
+  server: S3Server,
+  archive: Archive,
+  format: "wal-e" | "wal-g-lz4",
+): Promise<Result> {
+  // the last ones, so that nobody goes on with fetching ahead when it is over
+  const names = archive.facts.segments.slice(-Number(values.fetch));
+  const seconds: Runs = {};
+  const fetchers = fetchersFor(peers, server, archive, format);
+  for (let run = 0; run < runs; run += 1) {
+    for (const [who, fetcher] of [
+      ...fetchers.slice(run % fetchers.length),
+      ...fetchers.slice(0, run % fetchers.length),
+    ]) {
+      const into = freshDir(join(archive.home, "fetched"));
+      await fetcher(async (restoreCommand, wrap) => {
+        const each = restoreCommand.replaceAll("%f", "$f").replaceAll("%p", "RECOVERYXLOG").replaceAll("%%", "%");
+        const loop = `cd '${into}' && for f in ${names.join(" ")}; do export f; sh -c '${each.replaceAll("'", `'\\''`)}' && mv RECOVERYXLOG $f || exit 1; done`;
+        await settle();
+        const load = loadavg()[0] ?? 0;
+        const begun = performance.now();
+        await output(wrap(["sh", "-c", loop]));
+        const took = (performance.now() - begun) / 1000;
+        seconds[who] = [...(seconds[who] ?? []), took];
+        say(`${format} fetch ${who}: ${took.toFixed(2)} s, load ${load.toFixed(1)}`);
+      });
+      if (run === 0) checkFetched(who, into, archive.walDir, names);
+    }
+  }
+  rmSync(join(archive.home, "fetched"), { recursive: true, force: true });
+  const [ours, theirs] = [seconds["ours"], seconds["wal-g"]];
+  const value = ours && theirs && median(theirs) / median(ours);
+  const extension = format === "wal-e" ? ".lzo" : ".lz4";
+  return {
+    title: `fetching ${names.length} segments (${extension}) one after the other`,
+    runs: seconds,
+    bars: value === undefined ? [] : [{ what: "rate, ours / wal-g", value, limit: 3, kind: "least" }],
+  };
+}
+
+/** @throws when a fetched segment is not what the source archived. */
+function checkFetched(who: string, dir: string, walDir: string, names: readonly string[]): void {
+  const digest = (path: string): string => createHash("sha256").update(readFileSync(path)).digest("hex");
+  for (const name of names) {
+    if (digest(join(dir, name)) !== digest(join(walDir, name))) throw new Error(`${who} fetched a wrong ${name}`);
+  }
+}
+
+async function measureReplay(server: S3Server, archive: Archive): Promise<Result> {
+  const { segments, events } = archive.facts;
+  const base = join(archive.home, "base");
+  if (!existsSync(join(base, "global/pg_control"))) {
+    say("restoring the base backup that each replay starts from");
+    await output(ourRestore(server, "wal-e", freshDir(base)));
+  }
+  const untilLsn = formatWalLsn(segmentStart(segments.at(-1) ?? "", usualSegmentBytes) + BigInt(usualSegmentBytes));
+  const common = { base, dataDir: join(archive.home, "replayed"), walDir: archive.walDir, segments, untilLsn };
+  const seconds: Runs = {};
+  const once = async (who: string, restoreCommand?: string): Promise<void> => {
+    const load = loadavg()[0] ?? 0;
+    const done = await replay({ ...common, ...(restoreCommand === undefined ? {} : { restoreCommand }) });
+    if (done.events !== events) throw new Error(`${who}: ${done.events} events after the replay, not ${events}`);
+    seconds[who] = [...(seconds[who] ?? []), done.seconds];
+    say(`replay ${who}: ${done.seconds.toFixed(2)} s, load ${load.toFixed(1)}`);
+  };
+  const local = (): Promise<void> => once("pg_wal");
+  const remote = async (format: "wal-e" | "wal-g-lz4"): Promise<void> => {
+    await using courier = await startCourier(server, format, join(archive.home, "courier"));
+    await once(format === "wal-e" ? "ours .lzo" : "ours .lz4", courier.restoreCommand);
+  };
+  const turns = [local, () => remote("wal-e"), () => remote("wal-g-lz4")];
+  for (let run = 0; run < runs; run += 1) {
+    for (const turn of [...turns.slice(run % 3), ...turns.slice(0, run % 3)]) await turn();
+  }
+  const here = median(seconds["pg_wal"] ?? []);
+  const bars = ["ours .lzo", "ours .lz4"].map((who): Bar => {
+    return { what: `replay, ${who} / pg_wal`, value: median(seconds[who] ?? []) / here, limit: 1.15, kind: "most" };
+  });
+  return { title: `replaying ${segments.length} segments`, runs: seconds, bars };
+}
+
+function print({ title, runs: seconds, bars }: Result): void {
+  console.log(`\n${title}, medians of ${runs}`);
+  const rows = Object.entries(seconds).map(([who, list]) => {
+    return [who, `${median(list).toFixed(2)} s`, `${Math.min(...list).toFixed(2)}–${Math.max(...list).toFixed(2)}`];
+  });
+  console.log(table([["", "wall", "range"], ...rows]));
+  for (const bar of bars) console.log(verdict(bar));
+}
+
+const peers = findPeers(values.peers, values.only?.split(","));
+const archive = await openArchive(peers, { bytes: parseSize(values.size), segments: Number(values.segments) });
+await using server = await startS3(peers.versitygw, archive.s3Dir, peers.walE !== undefined);
+const results: Result[] = [];
+const add = (result: Result): void => {
+  results.push(result);
+  if (!values.json) print(result);
+};
+if (values.what !== "replay") {
+  add(await measureFetch(peers, server, archive, "wal-e"));
+  if (archive.facts.formats.includes("wal-g-lz4")) add(await measureFetch(peers, server, archive, "wal-g-lz4"));
+}
+if (values.what !== "fetch") add(await measureReplay(server, archive));
+if (values.json) console.log(JSON.stringify({ results }, undefined, 2));
