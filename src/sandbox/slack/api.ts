@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { deleteMessage } from "./acts.ts";
 import type { Call, Method } from "./calls.ts";
 import { readBody, sendJson } from "./http.ts";
 import * as chat from "./methods/chat.ts";
@@ -10,7 +11,7 @@ import * as rest from "./methods/rest.ts";
 import type { Person, Workspace } from "./model.ts";
 import type { RateLimit, Rates, Tier } from "./rates.ts";
 import { isRefusal, refuse, type Refusal } from "./wire.ts";
-import { note } from "./workspace.ts";
+import { findMessage, note } from "./workspace.ts";
 
 interface Entry {
   readonly run: Method;
@@ -82,7 +83,32 @@ export async function serveApi(
     note(ws, "api", method, "503 (fault)", { user: call.caller.name });
     return sendJson(response, 503, { ok: false, error: "service_unavailable" });
   }
-  answer(ws, response, method, call, entry.run(ws, call));
+  const refused = call.byApp ? refusedByFault(ws, call) : undefined;
+  const result = refused ?? entry.run(ws, call);
+  if (method === "chat.postMessage" && call.byApp && refused === undefined) maybeDelete(ws, result);
+  answer(ws, response, method, call, result);
+}
+
+function refusedByFault(ws: Workspace, { method, args }: Call): Refusal | undefined {
+  const hasBlocks = typeof args["blocks"] === "string" && args["blocks"] !== "[]";
+  const found = ws.faults.settings.refuse.find((each) => each.method === method && (hasBlocks || !each.onlyWithBlocks));
+  return found && refuse(found.error);
+}
+
+const longestDeletionMs = 2_000;
+
+/** An administrator who tidies up. */
+function maybeDelete(ws: Workspace, posted: object): void {
+  if (isRefusal(posted) || !ws.faults.happens("deleteMessages")) return;
+  const channel = "channel" in posted ? ws.channels.get(String(posted.channel)) : undefined;
+  const message = channel && "ts" in posted ? findMessage(channel, String(posted.ts)) : undefined;
+  if (channel === undefined || message === undefined) return;
+  const later = setTimeout(() => {
+    if (message.deleted) return;
+    note(ws, "control", "delete-message", "deleted (fault)", { channel: channel.id, ts: message.ts });
+    deleteMessage(ws, channel, message);
+  }, ws.faults.upTo(longestDeletionMs));
+  later.unref();
 }
 
 function fault429(ws: Workspace): number | undefined {

@@ -84,6 +84,8 @@ const userGroup = act(z.strictObject({ group: z.string(), users: z.array(z.strin
 
 const faults = act(faultsSchema, (ws, input) => {
   ws.faults = rollFaults(input);
+  // with its seed, so that a run that went wrong can be repeated
+  ws.logger.info({ faults: input }, "Slack stand-in: faults");
   return done({ faults: input });
 });
 

@@ -20,19 +20,36 @@ export const faultsSchema = z.strictObject({
   loseResponses: rate,
   /** `reactions.get` without `full` lists at most this many people per emoji; the count stays whole. */
   truncateUsers: z.number().int().min(0).optional(),
+  /** Part of the `reactions.get` calls whose people are cut although `full` was asked for (one per emoji, unless told above). */
+  truncateFull: rate,
+  /** Part of the bot's messages that an administrator deletes, within two seconds of their posting. */
+  deleteMessages: rate,
+  /** Part of the deliveries over a socket that cut it, before or after the app had them. */
+  cutSockets: rate,
+  /** The bot's calls of a method are refused with Slack's word for it: all of them, or those that carry blocks. */
+  refuse: z
+    .array(z.strictObject({ method: z.string(), error: z.string(), onlyWithBlocks: z.boolean().default(false) }))
+    .default([]),
   /** Repeats a run's faults. */
   seed: z.number().int().default(1),
 });
 
 export type FaultSettings = z.infer<typeof faultsSchema>;
 
+/** Everything that goes wrong in a part of the cases. */
+type Rated = {
+  [Name in keyof FaultSettings]-?: Name extends "delayEventsMs" | "seed"
+    ? never
+    : FaultSettings[Name] extends number
+      ? Name
+      : never;
+}[keyof FaultSettings];
+
 /** The settings and their dice. */
 export interface Faults {
   readonly settings: FaultSettings;
   /** True in `rate` of the cases; every kind of fault has dice of its own. */
-  happens(
-    kind: "dropEvents" | "repeatEvents" | "reorderEvents" | "http429Rate" | "http5xxRate" | "loseResponses",
-  ): boolean;
+  happens(kind: Rated): boolean;
   /** A whole number from 0 up to `max`. */
   upTo(max: number): number;
 }
@@ -52,6 +69,19 @@ export function rollFaults(settings: FaultSettings): Faults {
     upTo: (max) => Math.floor(roll("delay") * (max + 1)),
   };
 }
+
+/** Everything that Slack can do to us, at rates with which a whole run still ends well. */
+export const modestFaults: Readonly<Partial<FaultSettings>> = {
+  dropEvents: 0.1,
+  delayEventsMs: 800,
+  repeatEvents: 0.1,
+  reorderEvents: 0.1,
+  http429Rate: 0.04,
+  http5xxRate: 0.04,
+  loseResponses: 0.04,
+  truncateFull: 0.03,
+  deleteMessages: 0.02,
+};
 
 /** Nothing goes wrong. */
 export function noFaults(): Faults {

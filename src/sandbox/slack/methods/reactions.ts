@@ -32,7 +32,9 @@ export function reactionsGet(ws: Workspace, call: Call): Typed<ReactionsGetRespo
   const found = lookUp(ws, call, false);
   if (isRefusal(found)) return found;
   const { channel, message } = found;
-  const keep = flagArg(call, "full") ? undefined : ws.faults.settings.truncateUsers;
+  const { truncateUsers } = ws.faults.settings;
+  const cutAll = call.byApp && ws.faults.happens("truncateFull");
+  const keep = cutAll ? (truncateUsers ?? 1) : flagArg(call, "full") ? undefined : truncateUsers;
   const { metadata: _hidden, ...wire } = messageOnWire(ws, channel, message);
   const reactions = message.reactions.length > 0 ? reactionsOnWire(message, keep, call.caller.id) : undefined;
   return {
