@@ -63,13 +63,26 @@ async function lastBeat(file: string): Promise<number | undefined> {
 async function botHealth(port: number): Promise<string> {
   const url = `http://127.0.0.1:${port}/health`;
   let status: number;
+  let body: string;
   try {
     const answer = await fetch(url, { signal: AbortSignal.timeout(requestMs) });
-    await answer.body?.cancel();
+    body = await answer.text();
     status = answer.status;
   } catch (cause) {
     throw new DrawbridgeError("DB_CONNECTION", `the bot does not answer on port ${port}`, { cause });
   }
-  if (status === 200) return "bot is well";
+  if (status === 200) return `bot is well${troublesIn(body)}`;
   throw new DrawbridgeError("DB_CONNECTION", `the bot says that it is not well (${status})`);
+}
+
+/** What people have to mend in Slack, as the bot says it: messages wait for it. */
+function troublesIn(body: string): string {
+  try {
+    const { troubles }: { troubles?: readonly { place: string; error: string; since: string }[] } = JSON.parse(body);
+    return (troubles ?? [])
+      .map(({ place, error, since }) => `, but ${place} takes no messages (${error} since ${since})`)
+      .join("");
+  } catch {
+    return "";
+  }
 }

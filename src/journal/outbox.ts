@@ -115,12 +115,17 @@ export async function touchOutbox(db: Queryable, kind: string, migrationId: stri
   );
 }
 
-/** Messages that should be sent or edited now, the most urgent first. */
-export async function dueOutbox(db: Queryable, limit = 50): Promise<OutboxRow[]> {
+/**
+ * Messages that should be sent or edited now, the most urgent first. Of each kind only the first few: a thousand answers that
+ * wait for their turn must not hide a card.
+ */
+export async function dueOutbox(db: Queryable, limit = 50, mostOfAKind = 10): Promise<OutboxRow[]> {
   const rows = await db.query<Row>(
-    `select ${columns} from journal.outbox where state = 'pending' and due_at <= clock_timestamp()
-     order by priority, due_at, id limit $1`,
-    [limit],
+    `select ${columns} from (
+       select *, row_number() over (partition by kind order by priority, due_at, id) as place
+       from journal.outbox where state = 'pending' and due_at <= clock_timestamp()) due
+     where place <= $2 order by priority, due_at, id limit $1`,
+    [limit, mostOfAKind],
   );
   return rows.map(fromRow);
 }
@@ -170,7 +175,39 @@ export async function retryLater(db: Queryable, id: number, afterMs: number, err
   );
 }
 
-/** Will never be sent: the message is gone, the channel is archived. */
+/** As {@link retryLater}, where nothing was tried, or nothing was wrong with the message: no attempt is counted. */
+export async function postpone(db: Queryable, id: number, afterMs: number, error: string): Promise<void> {
+  await db.query(
+    `update journal.outbox set error = $3,
+       due_at = clock_timestamp() + $2::double precision * interval '1 millisecond' where id = $1`,
+    [id, afterMs, error],
+  );
+}
+
+/** Somebody deleted the message: it is posted anew. `messageTs` is the one that is gone; another one is left alone. */
+export async function postAnew(db: Queryable, id: number, messageTs: string): Promise<void> {
+  await db.query(
+    `update journal.outbox set channel = null, message_ts = null, sent_revision = 0, revision = revision + 1,
+       state = 'pending', attempts = 0, due_at = clock_timestamp(), error = null
+     where id = $1 and message_ts = $2`,
+    [id, messageTs],
+  );
+}
+
+/** Will never be sent: the message is gone, or Slack refuses every form of it. */
 export async function markDead(db: Queryable, id: number, error: string): Promise<void> {
   await db.query("update journal.outbox set state = 'dead', error = $2 where id = $1", [id, error]);
+}
+
+/** The row whose message stands at this place. */
+export async function outboxByMessage(
+  db: Queryable,
+  channel: string,
+  messageTs: string,
+): Promise<OutboxRow | undefined> {
+  const [row] = await db.query<Row>(
+    `select ${columns} from journal.outbox where channel = $1 and message_ts = $2 and state <> 'dead' limit 1`,
+    [channel, messageTs],
+  );
+  return row && fromRow(row);
 }

@@ -9,11 +9,13 @@ import { attestAll } from "./attest.ts";
 import { openClients, quietLogger, type SlackClients, slackFault } from "./client.ts";
 import { addListeners, type Bell } from "./listeners.ts";
 import { startLoop } from "./loop.ts";
-import { openSender } from "./outbox-sender.ts";
-import { openReceiver } from "./receiver.ts";
+import { openSender, type Sender } from "./outbox-sender.ts";
+import { type Health, openReceiver } from "./receiver.ts";
 import { openRefresher } from "./refresh.ts";
 import { intendReplies } from "./replies.ts";
 import type { BotSettings } from "./settings.ts";
+import { openSoleSender } from "./sole-sender.ts";
+import { openTroubles, type Trouble } from "./troubles.ts";
 
 /** What the bot is given. */
 export interface BotOptions {
@@ -48,9 +50,10 @@ export async function startBot(options: BotOptions): Promise<Bot> {
   const { config: settings, journal, log, clock } = options;
   const clients = openClients(settings, options.secrets.botToken, log);
   const self = await whoAmI(clients, settings, clock);
-  const health = async (): Promise<{ ok: boolean }> => {
+  const loops = startLoops(options, clients, self.botUserId);
+  const health = async (): Promise<Health> => {
     await journal.db.query("select 1");
-    return { ok: true };
+    return { ok: true, troubles: loops.troubles() };
   };
   const receiver = openReceiver({
     journal,
@@ -66,8 +69,8 @@ export async function startBot(options: BotOptions): Promise<Bot> {
     logger: quietLogger(log),
     clientOptions: settings.slack.apiUrl === undefined ? {} : { slackApiUrl: settings.slack.apiUrl },
   });
-  const loops = startLoops(options, clients, self.botUserId);
-  addListeners(app, { journal, settings, bell: options.doorbell, approvals: loops.approvals, log });
+  const { approvals, sender } = loops;
+  addListeners(app, { journal, settings, bell: options.doorbell, approvals, sender, log });
   const unlisten = await journal.listen(({ table }) => loops.changed(table));
   const server = await receiver.start({ port: options.port, host: options.host ?? "127.0.0.1" });
   const address = server.address();
@@ -87,23 +90,25 @@ export async function startBot(options: BotOptions): Promise<Bot> {
 
 interface Loops {
   readonly approvals: ReturnType<typeof startApprovalsLoop>;
+  readonly sender: Sender;
+  troubles(): readonly Trouble[];
   changed(table: string): void;
   stop(): Promise<void>;
 }
 
 function startLoops(options: BotOptions, clients: SlackClients, botUser: string): Loops {
   const { config: settings, journal, log, clock } = options;
-  // two seconds of grace: rows carry the journal's clock, not ours
-  const startedAt = new Date(clock.now().getTime() + 2_000);
   const approvals = startApprovalsLoop({ journal, settings, client: clients.votes, botUser, log, clock });
-  const attest = startLoop("attest", () => attestAll({ journal, settings, client: clients.votes, botUser, log }), {
+  const attest = startLoop("attest", () => attestAll({ journal, settings, client: clients.attest, botUser, log }), {
     everyMs: 500,
     clock,
     log,
   });
   const refresher = openRefresher({ journal, settings });
   const refresh = startLoop("refresh", () => refresher.round(), { everyMs: 1_000, clock, log });
-  const sender = openSender({ journal, settings, client: clients.chatter, clock, log, startedAt });
+  const sole = openSoleSender(journal);
+  const troubles = openTroubles({ journal, settings, clock, log });
+  const sender = openSender({ journal, settings, client: clients.chatter, clock, log, botUser, sole, troubles });
   const send = startLoop(
     "outbox",
     async (signal) => {
@@ -127,7 +132,12 @@ function startLoops(options: BotOptions, clients: SlackClients, botUser: string)
       else wakes[table]?.();
       if (table === "") approvals.lookAtAll();
     },
-    stop: async () => void (await Promise.all([approvals.stop(), attest.stop(), refresh.stop(), send.stop()])),
+    sender,
+    troubles: () => troubles.list(),
+    stop: async () => {
+      await Promise.all([approvals.stop(), attest.stop(), refresh.stop(), send.stop()]);
+      await sole.release();
+    },
   };
 }
 

@@ -7,6 +7,7 @@ import { redact } from "../redact.ts";
 import { takeSnapshot } from "../report/snapshot.ts";
 import { answerFor } from "./answers.ts";
 import type { ApprovalsLoop } from "./approvals-loop.ts";
+import type { Sender } from "./outbox-sender.ts";
 import { takenOf } from "./receiver.ts";
 import type { BotSettings } from "./settings.ts";
 import { uploadLagChart } from "./upload-chart.ts";
@@ -22,6 +23,7 @@ export interface ListenerDeps {
   readonly settings: BotSettings;
   readonly bell: Bell;
   readonly approvals: ApprovalsLoop;
+  readonly sender: Sender;
   readonly log: Log;
 }
 
@@ -65,7 +67,7 @@ async function drawLag({ journal, settings, log }: ListenerDeps, client: WebClie
 }
 
 /** Events only say where to look again. */
-function addEvents(app: App, { approvals, journal }: ListenerDeps): void {
+function addEvents(app: App, { approvals, journal, sender }: ListenerDeps): void {
   const done = handled(journal);
   for (const name of ["reaction_added", "reaction_removed"] as const) {
     app.event(name, async ({ event, context }) => {
@@ -81,6 +83,7 @@ function addEvents(app: App, { approvals, journal }: ListenerDeps): void {
           ? event.message.ts
           : undefined;
     if (ts !== undefined) await approvals.messageTouched(event.channel, ts);
+    if (event.subtype === "message_deleted") await sender.messageGone(event.channel, event.deleted_ts);
     await done(context);
   });
   const everything = [

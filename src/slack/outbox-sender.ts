@@ -1,166 +1,132 @@
-import type { WebClient } from "@slack/web-api";
 import type { Clock } from "../clock.ts";
-import type { Journal } from "../journal/open.ts";
-import { dueOutbox, getOutbox, intend, markDead, markSent, type OutboxRow, retryLater } from "../journal/outbox.ts";
-import type { Log } from "../log.ts";
-import { redact } from "../redact.ts";
-import { slackFault } from "./client.ts";
-import { type Message, message } from "./limits.ts";
-import { openPace, type Pace } from "./pace.ts";
-import { findSent, placeOf, post } from "./post.ts";
-import { renderIntent, type Rendered } from "./render/intent.ts";
-import type { BotSettings } from "./settings.ts";
+import { dueOutbox, markDead, markSent, type OutboxRow, outboxByMessage, touchOutbox } from "../journal/outbox.ts";
+import { openPace, type Move } from "./pace.ts";
+import { type Place, placeOf } from "./post.ts";
+import { renderIntent } from "./render/intent.ts";
+import { type Parcel, type SendDeps, sendParcel } from "./send-one.ts";
+import type { SoleSender } from "./sole-sender.ts";
 
-/** What sending needs. */
-export interface SenderDeps {
-  readonly journal: Journal;
-  readonly settings: BotSettings;
-  readonly client: WebClient;
+/** What the sender needs. */
+export interface SenderDeps extends Omit<SendDeps, "pace"> {
   readonly clock: Clock;
-  readonly log: Log;
-  /** When this process began: what was asked for before may have been sent by the one before it. */
-  readonly startedAt: Date;
+  readonly sole: SoleSender;
 }
 
 /** Sends what the outbox holds, at least once, without doubles. */
 export interface Sender {
-  /** Sends everything that may go now. @returns whether something due had to wait. */
+  /** Sends everything that may go now. @returns whether something due had to wait for its turn. */
   round(): Promise<boolean>;
+  /** Slack says that a message was deleted: what we showed there counts for nothing, and its row is looked at again. */
+  messageGone(channel: string, messageTs: string): Promise<void>;
 }
 
-/** Answers to who typed, then approvals and windows, cards next, chatter last. */
+/** Approvals and windows first, cards before chatter; answers to who typed have a way of their own and delay nobody. */
 const urgency: Readonly<Record<string, number>> = {
-  reply: 0,
-  gate: 1,
-  window: 1,
-  hint: 2,
+  gate: 0,
+  window: 0,
+  reply: 1,
+  hint: 1,
   failure: 2,
+  card: 3,
   done: 3,
   comms: 3,
-  card: 4,
 };
-/** After this many tries at something that Slack refuses, it is given up. */
-const mostRefusals = 8;
 
 /** Opens the sender of one process. */
-export function openSender(deps: SenderDeps): Sender {
-  const pace = openPace(deps.clock);
-  const lastText = new Map<number, string>();
+export function openSender(given: SenderDeps): Sender {
+  const sender = new OutboxSender(given);
   return {
-    round: async () => {
-      let waits = false;
-      const rows = await dueOutbox(deps.journal.db, 50);
-      const order = rows.toSorted((a, b) => rank(a) - rank(b) || a.id - b.id);
-      for (const row of order) waits = !(await sendOne(deps, pace, lastText, row)) || waits;
-      return waits;
-    },
+    round: () => sender.round(),
+    messageGone: (channel, messageTs) => sender.messageGone(channel, messageTs),
   };
+}
+
+class OutboxSender {
+  readonly #deps: SenderDeps & SendDeps;
+  /** What each message showed last: an edit that nobody would notice is none. */
+  readonly #shown = new Map<number, string>();
+  /** Rows that Slack may have although it did not say so. */
+  readonly #doubtful = new Set<number>();
+  constructor(given: SenderDeps) {
+    this.#deps = { ...given, pace: openPace(given.clock) };
+  }
+
+  async round(): Promise<boolean> {
+    const { journal, sole } = this.#deps;
+    const since = await sole.take();
+    if (since === undefined) return false;
+    const order = (await dueOutbox(journal.db)).toSorted((a, b) => rank(a) - rank(b) || a.id - b.id);
+    const places = new Map<string, Place | undefined>();
+    let waits = false;
+    for (const row of order) {
+      if (!sole.isOurs()) return true;
+      waits = !(await this.#send(row, since, places)) || waits;
+    }
+    return waits;
+  }
+
+  async messageGone(channel: string, messageTs: string): Promise<void> {
+    const row = await outboxByMessage(this.#deps.journal.db, channel, messageTs);
+    if (row === undefined) return;
+    this.#shown.delete(row.id);
+    await touchOutbox(this.#deps.journal.db, row.kind, row.migrationId, row.key);
+  }
+
+  /** @returns false when it has to wait for its turn. */
+  async #send(row: OutboxRow, since: Date, places: Map<string, Place | undefined>): Promise<boolean> {
+    const { journal, settings, pace } = this.#deps;
+    if (row.audience === "person" && row.channel !== undefined && row.messageTs !== undefined) {
+      // nobody can edit a private message, and a second one would only repeat the first in other words
+      await markSent(journal.db, row.id, { revision: row.revision, channel: row.channel, messageTs: row.messageTs });
+      return true;
+    }
+    const place = await placeIn(places, row, () => placeOf(journal.db, settings, row));
+    if (place === undefined) return false;
+    const at = { ...place, channel: row.channel ?? place.channel };
+    if (!pace.mayGo(moveOf(row, at))) return false;
+    const rendered = await renderIntent(journal.db, row, settings);
+    if (rendered === undefined) {
+      await markDead(journal.db, row.id, "there is nothing to say any more");
+      return true;
+    }
+    const target = { ...at, channel: row.channel ?? rendered.channel ?? place.channel };
+    const text = JSON.stringify(rendered.message);
+    if (row.messageTs !== undefined && this.#shown.get(row.id) === text) {
+      const { revision, messageTs } = row;
+      await markSent(journal.db, row.id, { revision, channel: target.channel, messageTs });
+      return true;
+    }
+    const isDoubtful = row.messageTs === undefined && (this.#doubtful.has(row.id) || row.createdAt <= since);
+    await this.#dispatch({ row, place: target, move: moveOf(row, target), rendered, isDoubtful }, text);
+    return true;
+  }
+
+  async #dispatch(parcel: Parcel, text: string): Promise<void> {
+    const outcome = await sendParcel(this.#deps, parcel);
+    const { id } = parcel.row;
+    if (outcome === "doubt") this.#doubtful.add(id);
+    else if (outcome === "sent" || outcome === "adopted") this.#doubtful.delete(id);
+    if (outcome === "sent") this.#shown.set(id, text);
+    else this.#shown.delete(id);
+  }
 }
 
 function rank(row: OutboxRow): number {
   return urgency[row.kind] ?? 5;
 }
 
-/** @returns false when it has to wait for its turn. */
-async function sendOne(deps: SenderDeps, pace: Pace, lastText: Map<number, string>, row: OutboxRow): Promise<boolean> {
-  const { db } = deps.journal;
-  const place = await placeOf(db, deps.settings, row);
-  if (place === undefined) return false;
-  if (!pace.mayGo(place.channel, row.messageTs)) return false;
-  const rendered = await renderIntent(db, row, deps.settings);
-  if (rendered === undefined) {
-    await markDead(db, row.id, "there is nothing to say any more");
-    return true;
-  }
-  const target = { ...place, channel: row.channel ?? rendered.channel ?? place.channel };
-  const text = JSON.stringify(rendered.message);
-  if (row.messageTs !== undefined && lastText.get(row.id) === text) {
-    // an edit that nobody would notice is none
-    await markSent(db, row.id, { revision: row.revision, channel: target.channel, messageTs: row.messageTs });
-    return true;
-  }
-  try {
-    const doubtful = row.messageTs === undefined && (row.attempts > 0 || row.createdAt < deps.startedAt);
-    const found = doubtful ? await findSent(deps.client, target, row) : undefined;
-    const sent = found ?? (await post(deps.client, target, row, rendered.message));
-    pace.went(target.channel, sent.messageTs, row.messageTs !== undefined);
-    await markSent(db, row.id, { revision: found === undefined ? row.revision : 0, ...sent });
-    // adopted: what it shows may be old, so it is rendered again
-    if (found === undefined) lastText.set(row.id, text);
-    await followUp(deps, row, rendered);
-  } catch (thrown) {
-    await failed(deps, pace, row, { thrown, channel: target.channel, rendered: rendered.message });
-  }
-  return true;
+function moveOf(row: OutboxRow, place: Place): Move {
+  if (place.onlyFor !== undefined) return { way: "private", channel: place.channel };
+  return { way: row.messageTs === undefined ? "post" : "edit", channel: place.channel, editOf: row.messageTs };
 }
 
-/** The cause of a failure and the report go to the thread, each once. */
-async function followUp(deps: SenderDeps, row: OutboxRow, rendered: Rendered): Promise<void> {
-  for (const [at, text] of (rendered.thread ?? []).entries()) {
-    // whoever has the ledger posts the report under the same key, with more in it; that one stays
-    const key = row.kind === "done" ? "final-report" : `${row.kind}-${row.key}-${at}`;
-    if (row.kind === "done" && (await getOutbox(deps.journal.db, "note", row.migrationId, key))) continue;
-    const facts = { text, preformatted: true };
-    await intend(deps.journal.db, {
-      kind: "note",
-      migrationId: row.migrationId,
-      key,
-      audience: "thread",
-      priority: 6,
-      facts,
-    });
-  }
-}
-
-interface Failure {
-  readonly thrown: unknown;
-  readonly channel: string;
-  readonly rendered: Message;
-}
-
-async function failed(deps: SenderDeps, pace: Pace, row: OutboxRow, failure: Failure): Promise<void> {
-  const { db } = deps.journal;
-  const fault = slackFault(failure.thrown);
-  const facts = { outbox: row.id, kind: row.kind, attempts: row.attempts, fault: redact(JSON.stringify(fault)) };
-  deps.log.warn(facts, "a message was not sent");
-  if (fault.kind === "limited") {
-    pace.holdBack(failure.channel, fault.afterMs);
-    return retryLater(db, row.id, fault.afterMs, "rate limited");
-  }
-  if (fault.kind === "ambiguous") return retryLater(db, row.id, backoffMs(row.attempts), redact(fault.message));
-  if (fault.error === "message_not_found" || fault.error === "cant_update_message")
-    return markDead(db, row.id, fault.error);
-  if (tooMuch.has(fault.error)) return sendShort(deps, pace, row, failure);
-  if (row.attempts >= mostRefusals && !mendable.has(fault.error)) return markDead(db, row.id, fault.error);
-  return retryLater(db, row.id, Math.max(2_000, backoffMs(row.attempts)), fault.error);
-}
-
-const tooMuch = new Set(["msg_too_long", "invalid_blocks", "msg_blocks_too_long"]);
-/** A person can mend these at any time; until then the message waits. */
-const mendable = new Set([
-  "channel_not_found",
-  "not_in_channel",
-  "is_archived",
-  "missing_scope",
-  "invalid_auth",
-  "account_inactive",
-]);
-
-/** Renderers keep to the limits; should Slack see it otherwise, the first line is better than nothing. */
-async function sendShort(deps: SenderDeps, pace: Pace, row: OutboxRow, failure: Failure): Promise<void> {
-  const { db } = deps.journal;
-  const short = message([{ body: failure.rendered.text.slice(0, 900) }]);
-  const place = await placeOf(db, deps.settings, row);
-  try {
-    if (place === undefined) return await retryLater(db, row.id, 1_000, "no place");
-    const sent = await post(deps.client, place, row, { text: short.text, blocks: [] });
-    pace.went(place.channel, sent.messageTs, row.messageTs !== undefined);
-    await markSent(db, row.id, { revision: row.revision, ...sent });
-  } catch (thrown) {
-    await retryLater(db, row.id, 5_000, redact(String(thrown)));
-  }
-}
-
-function backoffMs(attempts: number): number {
-  return Math.min(4_000, 500 * 2 ** Math.min(attempts, 8));
+/** Many messages belong under one card: its place is asked for once a round. */
+async function placeIn(
+  known: Map<string, Place | undefined>,
+  row: OutboxRow,
+  ask: () => Promise<Place | undefined>,
+): Promise<Place | undefined> {
+  const key = JSON.stringify([row.audience, row.person, row.facts["under"], row.migrationId]);
+  if (!known.has(key)) known.set(key, await ask());
+  return known.get(key);
 }

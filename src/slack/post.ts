@@ -21,7 +21,11 @@ export interface Sent {
 }
 
 /** The place for an intent; `undefined` while the card whose thread it belongs to is not posted. */
-export async function placeOf(db: Journal["db"], settings: BotSettings, row: OutboxRow): Promise<Place | undefined> {
+export async function placeOf(
+  db: Journal["db"],
+  settings: BotSettings,
+  row: Pick<OutboxRow, "audience" | "person" | "facts" | "migrationId">,
+): Promise<Place | undefined> {
   const { channel, commsChannel } = settings.slack;
   switch (row.audience) {
     case "main":
@@ -85,11 +89,22 @@ async function postPrivately(
 
 const notThere = new Set(["user_not_in_channel", "channel_not_found", "not_in_channel", "is_archived"]);
 
-/** Looks whether Slack already has the message of an intent: an answer may have been lost on its way. */
-export async function findSent(client: WebClient, place: Place, row: OutboxRow): Promise<Sent | undefined> {
+/** How far Slack's clock and the journal's may be apart, in seconds. */
+const clocksApart = 600;
+
+/**
+ * Looks whether Slack already has the message of an intent: an answer may have been lost on its way. Only a message that
+ * `botUser` wrote counts: any other app in the channel could write our metadata under its own.
+ */
+export async function findSent(
+  client: WebClient,
+  place: Place,
+  row: OutboxRow,
+  botUser: string,
+): Promise<Sent | undefined> {
   // nobody can look for an ephemeral message
   if (place.onlyFor !== undefined) return undefined;
-  const oldest = String(row.createdAt.getTime() / 1000 - 60);
+  const oldest = String(row.createdAt.getTime() / 1000 - clocksApart);
   const { channel } = place;
   let cursor: string | undefined;
   for (let page = 0; page < 10; page += 1) {
@@ -104,7 +119,7 @@ export async function findSent(client: WebClient, place: Place, row: OutboxRow):
       place.threadTs === undefined
         ? await client.conversations.history(ask)
         : await client.conversations.replies({ ...ask, ts: place.threadTs });
-    const hit = (answer.messages ?? []).find((each) => isSameIntent(each, row));
+    const hit = (answer.messages ?? []).find((each) => each.user === botUser && isSameIntent(each, row));
     if (hit?.ts !== undefined) return { channel, messageTs: hit.ts };
     cursor = answer.response_metadata?.next_cursor;
     if (cursor === undefined || cursor === "") return undefined;

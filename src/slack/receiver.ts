@@ -6,6 +6,7 @@ import type { Secret } from "../redact.ts";
 import { quietLogger } from "./client.ts";
 import { type Body, checkOrigin, checkTimestamp, Refused, takeIn, type Taken } from "./intake.ts";
 import type { BotSettings } from "./settings.ts";
+import type { Trouble } from "./troubles.ts";
 
 /** The largest body that is read, in bytes. Slack's own stay far below. */
 const mostBytes = 256 * 1024;
@@ -17,8 +18,14 @@ export interface ReceiverDeps {
   readonly signingSecret: Secret;
   readonly clock: Clock;
   readonly log: Log;
-  /** Whether everything works, for `/health`. */
-  health(): Promise<{ readonly ok: boolean }>;
+  /** For `/health`; rejects when the bot cannot do its work. */
+  health(): Promise<Health>;
+}
+
+/** How the bot is. `troubles` are what people have to mend in Slack; the bot itself is well all the same. */
+export interface Health {
+  readonly ok: boolean;
+  readonly troubles: readonly Trouble[];
 }
 
 /** Bolt's HTTP receiver, with three things before it answers: time, origin, and a committed row. */
@@ -95,6 +102,6 @@ async function answerHealth(
   deps: ReceiverDeps,
   response: { writeHead(status: number, headers: Record<string, string>): { end(text: string): unknown } },
 ): Promise<void> {
-  const state = await deps.health().catch(() => ({ ok: false }));
+  const state: Health = await deps.health().catch(() => ({ ok: false, troubles: [] }));
   response.writeHead(state.ok ? 200 : 503, { "content-type": "application/json" }).end(JSON.stringify(state));
 }

@@ -56,7 +56,8 @@ describe("a worker's health", () => {
 describe("the bot's health", () => {
   it("is what it says of itself", async () => {
     let status = 200;
-    const server = createServer((_request, response) => response.writeHead(status).end("{}"));
+    let body = "{}";
+    const server = createServer((_request, response) => response.writeHead(status).end(body));
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     const address = server.address();
     const port = typeof address === "object" && address !== null ? address.port : 0;
@@ -66,6 +67,11 @@ describe("the bot's health", () => {
       await writeFile(file, new Date(0).toISOString());
       expect(await checkHealth("serve", { port, file, nowMs: 10_000 })).toMatch(
         /bot is well; worker is well: heartbeat 10 s/,
+      );
+      const trouble = { place: "C1", error: "is_archived", since: "2026-11-22T10:00:00Z" };
+      body = JSON.stringify({ ok: true, troubles: [trouble] });
+      expect(await checkHealth("bot", { port, file, nowMs: 0 })).toBe(
+        "bot is well, but C1 takes no messages (is_archived since 2026-11-22T10:00:00Z)",
       );
       status = 503;
       await expect(checkHealth("bot", { port, file, nowMs: 0 })).rejects.toThrow(/503/);
