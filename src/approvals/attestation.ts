@@ -9,6 +9,8 @@ export interface AttestedApproval {
   readonly people: Readonly<Record<string, PersonFacts>>;
   /** Members of the configured user group; absent where none is configured. */
   readonly groupMembers?: readonly string[] | undefined;
+  /** Emoji, without skin tone, of which Slack did not name everyone who reacted. */
+  readonly truncated: readonly string[];
   readonly messageGone: boolean;
   readonly channelShared: boolean;
 }
@@ -21,7 +23,8 @@ const person = z.object({
   isStranger: z.boolean().optional(),
   teamId: z.string(),
   enterpriseId: z.string().optional(),
-  isMember: z.boolean().optional(),
+  teams: z.array(z.string()).optional(),
+  isMember: z.boolean(),
 });
 
 const facts = z.object({
@@ -31,6 +34,7 @@ const facts = z.object({
       reactions: z.array(z.object({ slackUser: z.string(), name: z.string(), standing: z.boolean() })),
       people: z.record(z.string(), person),
       groupMembers: z.array(z.string()).optional(),
+      truncated: z.array(z.string()),
       messageGone: z.boolean(),
       channelShared: z.boolean(),
     }),

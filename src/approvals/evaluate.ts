@@ -6,6 +6,7 @@ import type {
   EvaluationInput,
   IgnoredReason,
   NamedResult,
+  PersonFacts,
   Reaction,
   Verdict,
 } from "./policy.ts";
@@ -22,6 +23,8 @@ export function evaluate(input: EvaluationInput): Verdict {
   // what was consumed was consumed in time; later votes on it only matter as withdrawal or veto
   const inTime = input.request.state === "CONSUMED" || input.now.getTime() < input.request.expiresAt.getTime();
   const placeOk = input.messageGone !== true && input.channelShared !== true;
+  // who reacted but is not named may have vetoed
+  const allSeen = input.truncated?.includes(input.policy.vetoEmoji) !== true;
   const because: NamedResult[] = [
     leaf(
       "same-plan",
@@ -43,6 +46,11 @@ export function evaluate(input: EvaluationInput): Verdict {
       votes.vetoes.length === 0,
       votes.vetoes.length === 0 ? "nobody stopped it" : `stopped by ${names(votes.vetoes)}`,
     ),
+    leaf(
+      "all-vetoes-seen",
+      allSeen,
+      allSeen ? "Slack named everyone who stopped it" : "Slack does not name everyone who reacted to stop it",
+    ),
     leaf("in-time", inTime, inTime ? "not expired" : "expired before enough people approved and it ran"),
     {
       name: "two-people",
@@ -51,11 +59,15 @@ export function evaluate(input: EvaluationInput): Verdict {
         missing === 0
           ? `approved by ${names(votes.counted)}`
           : `${missing} more of ${votes.eligible.join(", ") || "nobody who may"}`,
-      because: votes.counted.map((vote) => leaf(vote.person, true, "approves")),
+      because: [
+        ...votes.counted.map((vote) => leaf(vote.person, true, "approves")),
+        ...votes.ignored.map((vote) => leaf(vote.slackUser, false, `does not count: ${vote.reason}`)),
+      ],
     },
   ];
   const state =
-    settled(input.request.state) ?? judge({ digestOk, placeOk, inTime, veto: votes.vetoes.length > 0, missing });
+    settled(input.request.state) ??
+    judge({ digestOk, placeOk, inTime, veto: votes.vetoes.length > 0, allSeen, missing });
   const ok = state === "open";
   return { state, missing, ...votes, reasons: { name: "gate", ok, says: ok ? "open" : state, because } };
 }
@@ -65,6 +77,7 @@ interface Findings {
   readonly placeOk: boolean;
   readonly inTime: boolean;
   readonly veto: boolean;
+  readonly allSeen: boolean;
   readonly missing: number;
 }
 
@@ -74,7 +87,7 @@ function judge(found: Findings): Verdict["state"] {
   if (!found.placeOk) return "voided";
   if (found.veto) return "denied";
   if (!found.inTime) return "expired";
-  return found.missing === 0 ? "open" : "waiting";
+  return found.missing === 0 && found.allSeen ? "open" : "waiting";
 }
 
 /** Terminal states never change, whatever the reactions say now. */
@@ -115,8 +128,9 @@ function sortVotes(input: EvaluationInput): SortedVotes {
     }
     const votes = approves ? counted : vetoes;
     // two accounts of one person, or two skin tones, are one vote
-    if (!votes.has(approver.person))
-      votes.set(approver.person, { person: approver.person, slackUser: reaction.slackUser });
+    const { slackUser } = reaction;
+    if (!votes.has(approver.person)) votes.set(approver.person, { person: approver.person, slackUser });
+    else ignored.push({ slackUser, name, reason: "same-person" });
   }
   const eligible = input.approvers
     .filter((approver) => !isRequester(approver, input.request.requesters) && !counted.has(approver.person))
@@ -158,8 +172,10 @@ function whyNot(slackUser: string, approver: Approver | undefined, input: Evalua
   return accountFault(slackUser, input, false) ?? (inGroup(slackUser, input) ? undefined : "not-in-group");
 }
 
-function inGroup(slackUser: string, { groupMembers }: EvaluationInput): boolean {
-  return groupMembers === undefined || groupMembers.includes(slackUser);
+function inGroup(slackUser: string, { groupMembers, policy }: EvaluationInput): boolean {
+  // where a group is configured, not knowing its members lets nobody in
+  if (groupMembers === undefined) return policy.userGroup === undefined;
+  return groupMembers.includes(slackUser);
 }
 
 /** What keeps an account from voting. `benefitOfDoubt`: an account that nobody has looked up yet may still turn out well. */
@@ -172,16 +188,13 @@ function accountFault(slackUser: string, input: EvaluationInput, benefitOfDoubt:
   if (facts.isBot) return "bot";
   if (facts.isRestricted || facts.isUltraRestricted) return "guest";
   if (facts.isStranger === true || !atHome(facts, input)) return "external";
-  return facts.isMember === false ? "not-in-channel" : undefined;
+  return facts.isMember ? undefined : "not-in-channel";
 }
 
-function atHome(
-  facts: { readonly teamId: string; readonly enterpriseId?: string | undefined },
-  { policy }: EvaluationInput,
-): boolean {
-  if (facts.teamId === policy.team) return true;
-  // on Grid a colleague's home may be another workspace of the same organisation
-  return policy.enterprise !== undefined && facts.enterpriseId === policy.enterprise;
+function atHome({ teamId, enterpriseId, teams }: PersonFacts, { policy }: EvaluationInput): boolean {
+  if (teamId === policy.team) return true;
+  // on Grid an account's home may be another workspace of the organisation; it has to belong to this one as well
+  return policy.enterprise !== undefined && enterpriseId === policy.enterprise && teams?.includes(policy.team) === true;
 }
 
 function byPerson(votes: ReadonlyMap<string, CountedVote>): CountedVote[] {

@@ -10,6 +10,8 @@ export interface ApprovalPolicy {
   readonly team: string;
   /** The Enterprise Grid organisation, where there is one, `E…`. */
   readonly enterprise?: string | undefined;
+  /** The Slack user group outside of which nobody may vote, `S…`; its members have to be known then. */
+  readonly userGroup?: string | undefined;
 }
 
 /** One human being with all their Slack accounts. */
@@ -63,9 +65,11 @@ export interface PersonFacts {
   readonly isStranger?: boolean | undefined;
   /** Home workspace of the account. */
   readonly teamId: string;
+  /** On Enterprise Grid: the account's organisation, and the workspaces of it that the account belongs to. */
   readonly enterpriseId?: string | undefined;
-  /** Whether the account is in the channel of the approval, where that was asked. */
-  readonly isMember?: boolean | undefined;
+  readonly teams?: readonly string[] | undefined;
+  /** Whether the account is in the channel of the approval. */
+  readonly isMember: boolean;
 }
 
 /** Everything that a verdict depends on. */
@@ -79,6 +83,8 @@ export interface EvaluationInput {
   /** By Slack id. An account without facts does not count. */
   readonly people: Readonly<Record<string, PersonFacts>>;
   readonly now: Date;
+  /** Emoji, without skin tone, of which Slack did not name everyone who reacted. */
+  readonly truncated?: readonly string[] | undefined;
   /** Members of the Slack user group, where the configuration names one. It only narrows the list. */
   readonly groupMembers?: readonly string[] | undefined;
   /** The channel can be seen by another company. */
@@ -98,6 +104,7 @@ export type IgnoredReason =
   | "deactivated"
   | "not-in-group"
   | "not-in-channel"
+  | "same-person"
   | "look-alike";
 
 /** A named result with what it rests on; the card, `/migrate status` and the runner show the same tree. */

@@ -1,16 +1,11 @@
+import type { ApprovalState, Verdict } from "../approvals/policy.ts";
 import type { Queryable } from "../postgres/connect.ts";
 import { encodeJson, type JsonObject } from "./json.ts";
 import type { Gate } from "./phase.ts";
 
-export type ApprovalState =
-  | "OPENING"
-  | "PENDING"
-  | "ARMED"
-  | "CONSUMED"
-  | "DENIED"
-  | "EXPIRED"
-  | "SUPERSEDED"
-  | "VOIDED";
+export type { ApprovalState } from "../approvals/policy.ts";
+/** What the evaluator said, as the journal keeps it. */
+export type StoredVerdict = Verdict;
 
 /** A gate's request for approval, bound to a digest of what would be done. */
 export interface Approval {
@@ -33,6 +28,8 @@ export interface Approval {
   readonly state: ApprovalState;
   readonly stateReason: string | undefined;
   readonly stateAt: Date;
+  /** What the evaluator said last: the bot's while people vote, the worker's once it is consumed. */
+  readonly verdict: StoredVerdict | undefined;
 }
 
 interface ApprovalRow {
@@ -52,10 +49,11 @@ interface ApprovalRow {
   state: ApprovalState;
   state_reason: string | null;
   state_at: Date;
+  verdict: StoredVerdict | null;
 }
 
 const columns = `id, migration_id, window_id, gate, step, digest, subject, evidence, requesters, created_at,
-  expires_at, channel, message_ts, state, state_reason, state_at`;
+  expires_at, channel, message_ts, state, state_reason, state_at, verdict`;
 
 function fromRow(row: ApprovalRow): Approval {
   return {
@@ -75,6 +73,7 @@ function fromRow(row: ApprovalRow): Approval {
     state: row.state,
     stateReason: row.state_reason ?? undefined,
     stateAt: row.state_at,
+    verdict: row.verdict ?? undefined,
   };
 }
 
@@ -139,13 +138,14 @@ export async function lockApprovals(tx: Queryable, windowId: number): Promise<Ap
   return rows.map(fromRow);
 }
 
-/** Approvals whose state may still change (or, consumed, whose votes may still stop an open window), across migrations. */
-export async function openApprovals(db: Queryable): Promise<Approval[]> {
+/** A migration's approvals whose state may still change (or, consumed, whose votes may still stop an open window). */
+export async function openApprovals(db: Queryable, migrationId: string): Promise<Approval[]> {
   const rows = await db.query<ApprovalRow>(
     `select ${columns} from journal.approval a
-     where a.state in ('OPENING', 'PENDING', 'ARMED') or (a.state = 'CONSUMED' and exists (
-       select from journal.window_run w where w.id = a.window_id and w.state = 'open' and w.no_return_at is null))
+     where a.migration_id = $1 and (a.state in ('OPENING', 'PENDING', 'ARMED') or (a.state = 'CONSUMED' and exists (
+       select from journal.window_run w where w.id = a.window_id and w.state = 'open' and w.no_return_at is null)))
      order by a.created_at, a.id`,
+    [migrationId],
   );
   return rows.map(fromRow);
 }
@@ -162,11 +162,29 @@ export async function placeApproval(db: Queryable, id: string, channel: string, 
 export async function moveApproval(
   db: Queryable,
   id: string,
-  move: { readonly from: readonly ApprovalState[]; readonly to: ApprovalState; readonly reason?: string },
+  move: {
+    readonly from: readonly ApprovalState[];
+    readonly to: ApprovalState;
+    readonly reason?: string;
+    /** What the move rests on; the one before is kept unless told. */
+    readonly verdict?: StoredVerdict;
+  },
 ): Promise<boolean> {
   const rows = await db.query(
-    "update journal.approval set state = $2, state_reason = $3 where id = $1 and state = any ($4) returning id",
-    [id, move.to, move.reason, [...move.from]],
+    `update journal.approval set state = $2, state_reason = $3, verdict = coalesce($5::jsonb, verdict),
+       verdict_at = case when $5::jsonb is null then verdict_at else clock_timestamp() end
+     where id = $1 and state = any ($4) returning id`,
+    [id, move.to, move.reason, [...move.from], move.verdict && encodeJson(move.verdict)],
+  );
+  return rows.length > 0;
+}
+
+/** Keeps what the evaluator said of an approval that is not decided yet. @returns whether it says something new. */
+export async function keepVerdict(db: Queryable, id: string, verdict: StoredVerdict): Promise<boolean> {
+  const rows = await db.query(
+    `update journal.approval set verdict = $2, verdict_at = clock_timestamp()
+     where id = $1 and state in ('OPENING', 'PENDING', 'ARMED') and verdict is distinct from $2::jsonb returning id`,
+    [id, encodeJson(verdict)],
   );
   return rows.length > 0;
 }

@@ -32,12 +32,13 @@ export async function requestClaim(
   ]);
 }
 
-/** Bot: requests of the last minute that nobody answered yet. */
-export async function unansweredClaims(db: Queryable): Promise<ClaimRequest[]> {
+/** Bot: requests of the last minute for its migration that nobody answered yet. */
+export async function unansweredClaims(db: Queryable, migrationId: string): Promise<ClaimRequest[]> {
   const rows = await db.query<{ nonce: string; migration_id: string; approvals: string[]; created_at: Date }>(
     `select nonce, migration_id, approvals, created_at from journal.claim_request c
-     where created_at > clock_timestamp() - interval '1 minute'
+     where migration_id = $1 and created_at > clock_timestamp() - interval '1 minute'
        and not exists (select from journal.attestation a where a.nonce = c.nonce) order by created_at`,
+    [migrationId],
   );
   return rows.map((row) => ({
     nonce: row.nonce,
@@ -48,14 +49,19 @@ export async function unansweredClaims(db: Queryable): Promise<ClaimRequest[]> {
 }
 
 /**
- * Bot: attests what it read from Slack. `lookMs`: how long the reading took; the attestation dates from its beginning.
- * The first answer stands.
+ * Bot: attests what it read from Slack. `observedAt`: when the reading began, by the journal's clock; the attestation dates
+ * from there, however long reading and writing took; from now unless told. The first answer stands.
  */
-export async function writeAttestation(db: Queryable, nonce: string, facts: JsonObject, lookMs = 0): Promise<void> {
+export async function writeAttestation(
+  db: Queryable,
+  nonce: string,
+  facts: JsonObject,
+  observedAt?: Date,
+): Promise<void> {
   await db.query(
     `insert into journal.attestation (nonce, facts, observed_at)
-     values ($1, $2, clock_timestamp() - $3::double precision * interval '1 millisecond') on conflict do nothing`,
-    [nonce, encodeJson(facts), lookMs],
+     values ($1, $2, least($3, clock_timestamp())) on conflict do nothing`,
+    [nonce, encodeJson(facts), observedAt],
   );
 }
 

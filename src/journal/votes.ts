@@ -46,6 +46,7 @@ function fromRow(row: VoteRow): Vote {
 /**
  * Bot: records a standing vote. One that was withdrawn stands again; a repetition changes nothing but its eligibility.
  * `seenFrom`: when the look began that saw it, by the journal's clock; a withdrawal recorded since is newer and is kept.
+ * Once the approval is consumed, what was said to it stays said: only a veto may still come to count.
  * @returns whether this is news: a first vote, or one that stands again.
  */
 export async function upsertVote(
@@ -64,7 +65,9 @@ export async function upsertVote(
      on conflict (approval_id, slack_user, decision) do update set eligible = excluded.eligible,
        reason = excluded.reason, withdrawn_at = null,
        observed_at = case when v.withdrawn_at is null then v.observed_at else clock_timestamp() end
-       where v.withdrawn_at is null or $9::timestamptz is null or v.withdrawn_at < $9
+       where (v.withdrawn_at is null or $9::timestamptz is null or v.withdrawn_at < $9)
+         and (v.decision = 'veto' and excluded.eligible
+           or not exists (select from journal.approval a where a.id = v.approval_id and a.state = 'CONSUMED'))
      returning not exists (select from before where withdrawn_at is null) as news`,
     [
       vote.approvalId,

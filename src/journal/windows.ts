@@ -1,6 +1,7 @@
 import type { Queryable } from "../postgres/connect.ts";
 import { encodeJson, type JsonObject } from "./json.ts";
 import type { WindowName } from "./phase.ts";
+import { saidSince, storedReactions } from "./stored-reactions.ts";
 
 export type WindowState = "asking" | "open" | "closed" | "put-back" | "cancelled";
 
@@ -168,15 +169,25 @@ export async function noteWindow(db: Queryable, id: number, facts: JsonObject): 
   await db.query("update journal.window_run set facts = $2::jsonb || facts where id = $1", [id, encodeJson(facts)]);
 }
 
-// Vetoes, and approvals withdrawn after they were attested, on what window `w` consumed.
+// Vetoes, and counted approvals withdrawn after they were attested, on what window `w` consumed: as the bot recorded them, and
+// as stored events say that nobody has looked at yet (Slack may be away). What `go` noted in the window says who counts.
 function stoppers(w: string): string {
-  return `select v.person, v.decision = 'veto' as veto
-    from journal.approval a join journal.vote v on v.approval_id = a.id
-    where a.window_id = ${w}.id and a.state = 'CONSUMED' and v.eligible
-      and ((v.decision = 'veto' and v.withdrawn_at is null)
-        or (v.decision = 'approve'
-          and v.withdrawn_at >= coalesce((${w}.facts ->> 'attestedAt')::timestamptz, ${w}.opened_at)))
-    order by v.observed_at limit 1`;
+  const since = `coalesce((${w}.facts ->> 'attestedAt')::timestamptz, ${w}.opened_at)`;
+  return `select s.person, s.veto from (
+      select v.person, v.decision = 'veto' as veto, v.observed_at as at
+      from journal.approval a join journal.vote v on v.approval_id = a.id
+      where a.window_id = ${w}.id and a.state = 'CONSUMED' and v.eligible
+        and (v.decision = 'veto' or (v.withdrawn_at >= ${since} and v.observed_at <= ${w}.opened_at))
+      union all
+      select coalesce(v.person, e.said_by), e.veto, e.received_at
+      from journal.approval a
+      cross join lateral (${storedReactions("a", `${w}.facts ->> 'approveEmoji'`, `${w}.facts ->> 'vetoEmoji'`)}) e
+      left join journal.vote v on v.approval_id = a.id and v.slack_user = e.said_by
+        and v.decision = case when e.veto then 'veto' else 'approve' end
+      where a.window_id = ${w}.id and a.state = 'CONSUMED' and ${saidSince("e", since)}
+        and ((e.veto and ${w}.facts -> 'vetoers' ? e.said_by)
+          or (not e.veto and v.eligible and v.observed_at <= ${w}.opened_at))) s
+    order by s.at limit 1`;
 }
 
 /** What may stop a window before its point of no return, by the journal's clock and rows. */

@@ -1,18 +1,17 @@
 import { randomUUID } from "node:crypto";
-import { type AttestedApproval, parseAttestation } from "../approvals/attestation.ts";
-import { evaluate } from "../approvals/evaluate.ts";
-import type { ApprovalPolicy, Approver, NamedResult } from "../approvals/policy.ts";
+import type { ApprovalPolicy, Approver } from "../approvals/policy.ts";
 import { waitFor } from "../clock.ts";
 import { DrawbridgeError } from "../errors.ts";
-import { type Approval, approvalsOf, lockApprovals, moveApproval } from "../journal/approvals-rows.ts";
+import { approvalsOf, lockApprovals, moveApproval, supersedeApprovals } from "../journal/approvals-rows.ts";
 import { readAttestation, requestClaim } from "../journal/claims.ts";
 import { appendEvent } from "../journal/events.ts";
 import { fenced } from "../journal/fenced.ts";
-import { requesters } from "../journal/migrations.ts";
+import { getMigration, requesters } from "../journal/migrations.ts";
 import { getPhaseRun } from "../journal/phase-runs.ts";
 import { windowFacts, type WindowName } from "../journal/phase.ts";
 import { currentWindow, openWindowRow, type WindowRun } from "../journal/windows.ts";
 import type { Queryable } from "../postgres/connect.ts";
+import { type GatesToJudge, type JudgedGates, judgeGates, saidSinceAttested, vetoersOf } from "./gate-objections.ts";
 import { gateSubjects } from "./gate-subject.ts";
 import { type Lease, takeLease } from "./lease.ts";
 import type { RunnerWorld } from "./runner-world.ts";
@@ -62,6 +61,7 @@ export async function openWindow(world: World, go: { readonly windowId: number; 
 export async function claimWindow(world: RunnerWorld, claim: WindowClaim): Promise<void> {
   const window = await askingWindow(world, claim);
   await using lease = await waitFor(() => takeLease(world.journal, claim.migrationId), {
+    clock: world.clock,
     deadlineMs: 3_000,
     everyMs: 50,
     what: `the lease on ${claim.migrationId}`,
@@ -70,6 +70,7 @@ export async function claimWindow(world: RunnerWorld, claim: WindowClaim): Promi
   const approvals = (await approvalsOf(world.journal, claim.migrationId, window.id)).map(({ id }) => id);
   await requestClaim(world.journal, { nonce, approvals, migrationId: claim.migrationId, epoch: lease.epoch });
   await waitFor(() => readAttestation(world.journal, nonce), {
+    clock: world.clock,
     deadlineMs: attestationMs,
     everyMs: 50,
     signal: lease.lost,
@@ -99,69 +100,76 @@ async function askingWindow(world: RunnerWorld, claim: WindowClaim): Promise<Win
 }
 
 /** One transaction: lock, judge the attestation, consume every gate, open. Any objection leaves all as it was. */
-async function consume(
-  world: RunnerWorld,
-  claim: WindowClaim,
-  at: { readonly lease: Lease; readonly window: WindowRun; readonly nonce: string },
-): Promise<void> {
-  await fenced(world.journal, at.lease, async (tx) => {
+async function consume(world: RunnerWorld, claim: WindowClaim, at: Claimed): Promise<void> {
+  const superseded = await fenced(world.journal, at.lease, async (tx) => {
     const approvals = await lockApprovals(tx, at.window.id);
+    if ((await getMigration(tx, claim.migrationId))?.intent !== "run") throw closed(["people hold the migration"]);
     const attestation = await readAttestation(tx, at.nonce);
     if (!attestation || attestation.ageMs > attestationMs) throw closed(["the attestation is too old"]);
-    const people = [...new Set([...(await requesters(tx, claim.migrationId)), claim.by])];
-    const seen = new Map(parseAttestation(attestation.facts).map((one) => [one.id, one]));
-    const now = await journalNow(tx);
-    const objections = windowFacts[at.window.name].gates.flatMap((gate) => {
-      const approval = approvals.find((one) => one.gate === gate && one.state === "ARMED");
-      const look = approval && seen.get(approval.id);
-      if (!approval || !look) return [`${gate}: not armed`];
-      return objectionsTo(approval, look, { claim, people, now, neededMs: 2 * at.window.forecastMs + 60_000 });
-    });
-    if (objections.length > 0) throw closed(objections);
-    const armed = approvals.filter((approval) => approval.state === "ARMED");
-    for (const { id } of armed) {
-      if (!(await moveApproval(tx, id, { from: ["ARMED"], to: "CONSUMED", reason: `go by ${claim.by}` })))
-        throw closed([id]);
+    const facts: GatesToJudge = {
+      window: at.window.name,
+      approvals,
+      attestation,
+      policy: claim.policy,
+      approvers: claim.approvers,
+      requesters: [...new Set([...(await requesters(tx, claim.migrationId)), claim.by])],
+      digests: claim.digests,
+      now: await journalNow(tx),
+      neededMs: neededMs(at.window),
+    };
+    const judged = judgeGates(facts);
+    if (judged.superseded) {
+      // a new digest is a new message with no votes; the old cards are struck out
+      await supersedeApprovals(tx, at.window.id, "what would run is no longer what was asked");
+      return judged.objections;
     }
-    const seenAt = attestation.observedAt.toISOString();
-    const facts = { attestedAt: seenAt, nonce: at.nonce, openedBy: claim.by, configDigest: claim.configDigest };
-    if (!(await openWindowRow(tx, at.window.id, claim.deadlineMs, facts))) throw closed(["the window no longer asks"]);
-    await appendEvent(tx, {
-      migrationId: claim.migrationId,
-      kind: "window-opened",
-      actor: claim.by,
-      facts: { window: at.window.name, windowId: at.window.id, approvals: armed.map(({ id }) => id), nonce: at.nonce },
-    });
+    const objections = [...judged.objections, ...(await saidSinceAttested(tx, facts, judged))];
+    if (objections.length > 0) throw closed(objections);
+    await open(tx, claim, at, { facts, judged });
+    return undefined;
+  });
+  if (superseded) throw closed([...superseded, "`/migrate window` asks for what would run now"]);
+}
+
+interface Claimed {
+  readonly lease: Lease;
+  readonly window: WindowRun;
+  readonly nonce: string;
+}
+
+/** Consumes every gate, and opens the window. What may stop it later is written down with it. */
+async function open(
+  tx: Queryable,
+  claim: WindowClaim,
+  { window, nonce }: Claimed,
+  { facts, judged }: { readonly facts: GatesToJudge; readonly judged: JudgedGates },
+): Promise<void> {
+  const consumed = [...judged.verdicts];
+  for (const [id, verdict] of consumed) {
+    const move = { from: ["ARMED"], to: "CONSUMED", reason: `go by ${claim.by}`, verdict } as const;
+    if (!(await moveApproval(tx, id, move))) throw closed([id]);
+  }
+  const opened = await openWindowRow(tx, window.id, claim.deadlineMs, {
+    attestedAt: facts.attestation.observedAt.toISOString(),
+    nonce,
+    openedBy: claim.by,
+    configDigest: claim.configDigest,
+    approveEmoji: claim.policy.approveEmoji,
+    vetoEmoji: claim.policy.vetoEmoji,
+    vetoers: vetoersOf(facts),
+  });
+  if (!opened) throw closed(["the window no longer asks"]);
+  await appendEvent(tx, {
+    migrationId: claim.migrationId,
+    kind: "window-opened",
+    actor: claim.by,
+    facts: { window: window.name, windowId: window.id, approvals: consumed.map(([id]) => id), nonce },
   });
 }
 
-function objectionsTo(
-  approval: Approval,
-  look: AttestedApproval,
-  on: {
-    readonly claim: WindowClaim;
-    readonly people: readonly string[];
-    readonly now: Date;
-    readonly neededMs: number;
-  },
-): string[] {
-  const { gate } = approval;
-  const verdict = evaluate({
-    ...look,
-    policy: on.claim.policy,
-    approvers: on.claim.approvers,
-    // whoever asked since the card was posted may not have voted either
-    request: { ...approval, requesters: [...new Set([...approval.requesters, ...on.people])] },
-    currentDigest: on.claim.digests.get(gate) ?? "",
-    now: on.now,
-  });
-  if (verdict.state !== "open") return [`${gate}: ${unmet(verdict.reasons).join("; ") || verdict.state}`];
-  const leftMs = approval.expiresAt.getTime() - on.now.getTime();
-  return leftMs < on.neededMs ? [`${gate}: would expire inside the window; ask again`] : [];
-}
-
-function unmet(result: NamedResult): string[] {
-  return result.because.filter((part) => !part.ok).map((part) => part.says);
+/** How long every gate must still live when a window opens: twice its forecast and a minute, in milliseconds. */
+export function neededMs({ forecastMs }: Pick<WindowRun, "forecastMs">): number {
+  return 2 * forecastMs + 60_000;
 }
 
 function closed(reasons: readonly string[]): DrawbridgeError {

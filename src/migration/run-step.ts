@@ -13,7 +13,8 @@ import { fenced } from "../journal/fenced.ts";
 import type { JsonObject } from "../journal/json.ts";
 import { clearFailures } from "../journal/phase-runs.ts";
 import { readUndoNote, writeUndoNote } from "../journal/undo-notes.ts";
-import { passNoReturn } from "../journal/windows.ts";
+import { passNoReturn, windowStops } from "../journal/windows.ts";
+import type { Queryable } from "../postgres/connect.ts";
 import { errorFacts, isPast, refreshWindow, type Run } from "./run.ts";
 import type { RunnerWorld } from "./runner-world.ts";
 import { stepContext } from "./step-context.ts";
@@ -99,6 +100,7 @@ async function attempt<W extends RunnerWorld>(
   const context = stepContext(run, step.name, { signal, memory: note });
   await underSignal(signal, async () => step.validate?.(world, context));
   const id = await fenced(world.journal, lease, async (tx) => {
+    await demandUnstopped(run, tx);
     if (noted === undefined) await writeUndoNote(tx, place, note);
     const started = await startAttempt(tx, place, lease, run.worker);
     await tell(tx, run, step.name, "step-started", {});
@@ -116,6 +118,17 @@ async function attempt<W extends RunnerWorld>(
   await world.fault(`ran:${step.name}`);
   await recordSuccess(run, step, id, output);
   await world.fault(`recorded:${step.name}`);
+}
+
+/**
+ * Looks once more, in the transaction that claims the step, whether somebody has stopped the window: what the watch noticed
+ * is a moment old, and validating takes time.
+ */
+async function demandUnstopped<W extends RunnerWorld>(run: Run<W>, tx: Queryable): Promise<void> {
+  if (run.window === undefined || isPast(run)) return;
+  const { stoppedBy } = await windowStops(tx, run.window.id);
+  if (stoppedBy === undefined) return;
+  throw new DrawbridgeError("DB_VETOED", `${stoppedBy.person} ${stoppedBy.how} before the point of no return`);
 }
 
 async function effect<W extends RunnerWorld>(run: Run<W>, step: Step<W>, context: StepContext): Promise<JsonObject> {

@@ -1,3 +1,4 @@
+import type { StoredVerdict } from "../journal/approvals-rows.ts";
 import type { Gate } from "../journal/phase.ts";
 import type { ApprovalRow, JournalRows, StoredFacts } from "./rows.ts";
 import type { Approvers } from "./snapshot.ts";
@@ -22,15 +23,17 @@ export interface ApprovalView {
   readonly vetoes: readonly string[];
   readonly required: number;
   readonly missing: number;
-  /** Listed people who neither asked nor voted. */
+  /** Listed people who neither asked nor voted, and whose accounts may vote as far as anybody has looked. */
   readonly stillNeeded: readonly string[];
+  /** The evaluator's tree of named results, the same one that the runner judges by; absent until the bot has looked once. */
+  readonly reasons?: StoredVerdict["reasons"] | undefined;
   readonly subject: StoredFacts;
   readonly evidence: StoredFacts;
   readonly channel?: string | undefined;
   readonly messageTs?: string | undefined;
 }
 
-/** Approvals with the votes that stand, oldest first. */
+/** Approvals with what the evaluator last said of them, oldest first. */
 export function approvalViews(rows: JournalRows, approvers: Approvers): ApprovalView[] {
   return rows.approvals.map((row) => viewOf(row, rows, approvers));
 }
@@ -39,11 +42,19 @@ function viewOf(row: ApprovalRow, rows: JournalRows, approvers: Approvers): Appr
   const standing = rows.votes.filter(
     (vote) => vote.approval_id === row.id && vote.eligible && vote.withdrawn_at === null,
   );
-  const voters = new Map<string, Date>();
+  const seenAt = new Map<string, Date>();
   for (const vote of standing) {
-    if (vote.decision === "approve" && !voters.has(vote.person)) voters.set(vote.person, vote.observed_at);
+    if (vote.decision === "approve" && !seenAt.has(vote.person)) seenAt.set(vote.person, vote.observed_at);
   }
-  const vetoes = new Set(standing.filter((vote) => vote.decision === "veto").map((vote) => vote.person));
+  // before the first look there is no verdict; then the votes speak for themselves
+  const verdict = row.verdict ?? {
+    counted: [...seenAt.keys()].map((person) => ({ person })),
+    vetoes: standing.filter((vote) => vote.decision === "veto"),
+    missing: Math.max(0, approvers.required - seenAt.size),
+    eligible: approvers.people.filter((person) => !row.requesters.includes(person) && !seenAt.has(person)),
+    reasons: undefined,
+  };
+  const voters = verdict.counted.map(({ person }) => ({ person, at: seenAt.get(person) ?? row.state_at }));
   return {
     id: row.id,
     windowId: row.window_id ?? undefined,
@@ -57,11 +68,12 @@ function viewOf(row: ApprovalRow, rows: JournalRows, approvers: Approvers): Appr
     expiresAt: row.expires_at,
     digest: row.digest,
     requesters: row.requesters,
-    voters: [...voters].map(([person, at]) => ({ person, at })),
-    vetoes: [...vetoes],
+    voters: voters.toSorted((a, b) => a.at.getTime() - b.at.getTime()),
+    vetoes: [...new Set(verdict.vetoes.map(({ person }) => person))],
     required: approvers.required,
-    missing: Math.max(0, approvers.required - voters.size),
-    stillNeeded: approvers.people.filter((person) => !row.requesters.includes(person) && !voters.has(person)),
+    missing: verdict.missing,
+    stillNeeded: verdict.eligible,
+    reasons: verdict.reasons,
     subject: row.subject,
     evidence: row.evidence,
     channel: row.channel ?? undefined,

@@ -1,3 +1,4 @@
+import type { StoredVerdict } from "../journal/approvals-rows.ts";
 import type { Gate, Phase, WindowName } from "../journal/phase.ts";
 import type { Queryable } from "../postgres/connect.ts";
 
@@ -72,6 +73,8 @@ export interface ApprovalRow {
   readonly state: "OPENING" | "PENDING" | "ARMED" | "CONSUMED" | "DENIED" | "EXPIRED" | "SUPERSEDED" | "VOIDED";
   readonly state_reason: string | null;
   readonly state_at: Date;
+  /** The evaluator's last word; absent until the bot has looked once. */
+  readonly verdict?: StoredVerdict | null;
 }
 
 export interface VoteRow {
@@ -91,6 +94,15 @@ export interface SampleRow {
   readonly facts: StoredFacts;
 }
 
+/** An event of the log that reports mark. */
+export interface EventRow {
+  readonly id: string;
+  readonly at: Date;
+  readonly kind: string;
+  readonly actor: string;
+  readonly facts: StoredFacts;
+}
+
 /** Everything of one migration that reports are computed from, read once. */
 export interface JournalRows {
   readonly migration: MigrationRow;
@@ -104,6 +116,10 @@ export interface JournalRows {
   readonly samples: readonly SampleRow[];
   /** What the agent said last. */
   readonly agent: SampleRow | undefined;
+  /** Where somebody broke the glass, oldest first. */
+  readonly glass: readonly EventRow[];
+  /** The event log's end, `NUMBER:HASH`. */
+  readonly eventLog: string;
 }
 
 /** Reads one migration; `undefined` when there is none of that name. The clock is the database's. */
@@ -115,7 +131,7 @@ export async function readRows(db: Queryable, migrationId: string): Promise<Jour
   );
   if (!migration) return undefined;
   const of = <Row extends object>(sql: string): Promise<Row[]> => db.query<Row>(sql, [migrationId]);
-  const [phases, attempts, windows, approvals, votes, samples, agent] = await Promise.all([
+  const [phases, attempts, windows, approvals, votes, samples, agent, glass, log] = await Promise.all([
     of<PhaseRow>(`select phase, try, state, failures, due_at, started_at, ended_at, error
                     from journal.phase_run where migration_id = $1`),
     of<AttemptRow>(`select id, phase, step, try, state, output, error, started_at, ended_at
@@ -124,7 +140,7 @@ export async function readRows(db: Queryable, migrationId: string): Promise<Jour
                           ended_at, outcome, facts
                      from journal.window_run where migration_id = $1 order by id`),
     of<ApprovalRow>(`select id, window_id, gate, step, digest, subject, evidence, requesters, created_at, expires_at,
-                            channel, message_ts, state, state_reason, state_at
+                            channel, message_ts, state, state_reason, state_at, verdict
                        from journal.approval where migration_id = $1 order by created_at, id`),
     of<VoteRow>(`select v.approval_id, v.person, v.slack_user, v.decision, v.eligible, v.reason, v.observed_at, v.withdrawn_at
                    from journal.vote v join journal.approval a on a.id = v.approval_id
@@ -134,6 +150,10 @@ export async function readRows(db: Queryable, migrationId: string): Promise<Jour
                       where migration_id = $1 and kind in ('lag', 'progress') and at > clock_timestamp() - interval '1 hour'
                       order by at desc limit 400) recent order by at`),
     of<SampleRow>(`select at, state as kind, facts from journal.agent_state where migration_id = $1`),
+    of<EventRow>(`select id, at, kind, actor, facts from journal.event
+                   where migration_id = $1 and kind in ('break-glass', 'break-glass-ended') order by id`),
+    db.query<{ end: string }>("select id || ':' || hash as end from journal.event_head"),
   ]);
-  return { migration, phases, attempts, windows, approvals, votes, samples, agent: agent[0] };
+  const eventLog = log[0]?.end ?? "";
+  return { migration, phases, attempts, windows, approvals, votes, samples, agent: agent[0], glass, eventLog };
 }

@@ -1,3 +1,4 @@
+import type { AttestedApproval } from "../approvals/attestation.ts";
 import { plainEmoji } from "../approvals/emoji.ts";
 import { evaluate } from "../approvals/evaluate.ts";
 import type { Verdict } from "../approvals/policy.ts";
@@ -6,7 +7,6 @@ import { appendEvent } from "../journal/events.ts";
 import { requesters } from "../journal/migrations.ts";
 import type { Journal } from "../journal/open.ts";
 import { upsertVote } from "../journal/votes.ts";
-import type { Look } from "./look.ts";
 import { type BotSettings, personOf } from "./settings.ts";
 
 /** What judging a look needs. */
@@ -17,18 +17,18 @@ export interface JudgeDeps {
 }
 
 /** What a look at an approval amounts to, by the bot's configuration. */
-export async function judge(deps: JudgeDeps, approval: Approval, look: Look, now: Date): Promise<Verdict> {
+export async function judge(deps: JudgeDeps, approval: Approval, look: AttestedApproval, now: Date): Promise<Verdict> {
   const { slack, approvals } = deps.settings;
-  const { required, approveEmoji, vetoEmoji } = approvals;
+  const { required, approveEmoji, vetoEmoji, userGroup } = approvals;
   const asked = await requesters(deps.journal.db, approval.migrationId);
   return evaluate({
-    policy: { required, approveEmoji, vetoEmoji, team: slack.team, enterprise: slack.enterprise },
+    policy: { required, approveEmoji, vetoEmoji, userGroup, team: slack.team, enterprise: slack.enterprise },
     request: { ...approval, requesters: [...new Set([...approval.requesters, ...asked])] },
     approvers: approvals.approvers,
     // the worker knows what would run now; it supersedes the approval when that changes
     currentDigest: approval.digest,
-    ...look.facts,
-    reactions: look.facts.reactions.filter((reaction) => reaction.slackUser !== deps.botUser),
+    ...look,
+    reactions: look.reactions.filter((reaction) => reaction.slackUser !== deps.botUser),
     now,
   });
 }
@@ -43,10 +43,10 @@ export interface FoundVote {
 }
 
 /** The votes of a look. */
-export function votesIn(deps: JudgeDeps, verdict: Verdict, look: Look): FoundVote[] {
+export function votesIn(deps: JudgeDeps, verdict: Verdict, look: AttestedApproval): FoundVote[] {
   const { approveEmoji, vetoEmoji } = deps.settings.approvals;
   const found = new Map<string, FoundVote>();
-  for (const { slackUser, name } of look.facts.reactions) {
+  for (const { slackUser, name } of look.reactions) {
     const plain = plainEmoji(name);
     if (slackUser === deps.botUser || (plain !== approveEmoji && plain !== vetoEmoji)) continue;
     const decision = plain === approveEmoji ? "approve" : "veto";
@@ -67,10 +67,9 @@ export async function storeVote(
   { journal: { db } }: JudgeDeps,
   { id, gate, step, migrationId }: Approval,
   vote: FoundVote,
-  seenFrom?: Date,
+  seenFrom: Date,
 ): Promise<boolean> {
-  const since = seenFrom === undefined ? {} : { seenFrom };
-  const isNew = await upsertVote(db, { approvalId: id, source: "reconcile", ...vote, ...since });
+  const isNew = await upsertVote(db, { approvalId: id, source: "reconcile", ...vote, seenFrom });
   if (!isNew) return false;
   const { decision, eligible, reason } = vote;
   const facts = { approval: id, gate, step, decision, eligible, reason };

@@ -1,15 +1,10 @@
 import type { WebClient } from "@slack/web-api";
 import type { AttestedApproval } from "../approvals/attestation.ts";
+import { plainEmoji } from "../approvals/emoji.ts";
 import type { PersonFacts, Reaction } from "../approvals/policy.ts";
+import type { MessagePlace } from "../journal/stored-reactions.ts";
 import { slackFault } from "./client.ts";
 import type { BotSettings } from "./settings.ts";
-
-/** What Slack says about an approval's message right now. */
-export interface Look {
-  readonly facts: AttestedApproval;
-  /** Emoji whose list of people was cut short: who is not named may still have reacted. */
-  readonly truncated: ReadonlySet<string>;
-}
 
 /** Errors that mean that nobody can vote on this message any more. */
 const goneErrors = new Set([
@@ -20,32 +15,42 @@ const goneErrors = new Set([
   "no_item_specified",
 ]);
 
+/** Whether Slack said that the message or channel is not there, for us at least. */
+export function isGone(thrown: unknown): boolean {
+  const fault = slackFault(thrown);
+  return fault.kind === "refused" && goneErrors.has(fault.error);
+}
+
 /**
- * Reads reactions, accounts and channel. No cache: what is decided upon is what Slack says at this moment.
+ * Reads reactions, accounts and channel. No cache: what is decided upon is what Slack says at this moment. `vetoed`: accounts
+ * whose veto reached us earlier; it stands although its reaction may be gone.
  * Throws Slack's own error when it cannot be asked; then nothing is decided.
  */
 export async function lookAt(
   client: WebClient,
   settings: BotSettings,
-  approval: { readonly id: string; readonly channel: string; readonly messageTs: string },
-): Promise<Look> {
+  approval: MessagePlace,
+  vetoed: readonly string[],
+): Promise<AttestedApproval> {
   const [seen, channelShared, groupMembers] = await Promise.all([
     readReactions(client, approval.channel, approval.messageTs),
     isShared(client, approval.channel),
     readGroup(client, settings.approvals.userGroup),
   ]);
   const listed = new Set(settings.approvals.approvers.flatMap((approver) => approver.slack));
-  const ask = new Set(seen.reactions.map((reaction) => reaction.slackUser).filter((id) => listed.has(id)));
+  const said = vetoed.map((slackUser) => ({ slackUser, name: settings.approvals.vetoEmoji, standing: true }));
+  const reactions = [...seen.reactions, ...said];
+  const ask = new Set(reactions.map((reaction) => reaction.slackUser).filter((id) => listed.has(id)));
   const people = await readPeople(client, [...ask], approval.channel);
-  const facts = {
+  return {
     id: approval.id,
-    reactions: seen.reactions,
+    reactions,
     people,
     groupMembers,
+    truncated: [...seen.truncated],
     messageGone: seen.gone,
     channelShared,
   };
-  return { facts, truncated: seen.truncated };
 }
 
 interface Seen {
@@ -60,13 +65,12 @@ async function readReactions(client: WebClient, channel: string, timestamp: stri
     const answer = await client.reactions.get({ channel, timestamp, full: true });
     const reactions = (answer.message?.reactions ?? []).flatMap((each) => {
       const users = each.users ?? [];
-      if ((each.count ?? 0) > users.length) truncated.add(each.name ?? "");
+      if ((each.count ?? 0) > users.length) truncated.add(plainEmoji(each.name ?? ""));
       return users.map((slackUser) => ({ slackUser, name: each.name ?? "", standing: true }));
     });
     return { reactions, truncated, gone: answer.message === undefined };
   } catch (thrown) {
-    const fault = slackFault(thrown);
-    if (fault.kind === "refused" && goneErrors.has(fault.error)) return { reactions: [], truncated, gone: true };
+    if (isGone(thrown)) return { reactions: [], truncated, gone: true };
     throw thrown;
   }
 }
@@ -77,8 +81,7 @@ export async function isShared(client: WebClient, channel: string): Promise<bool
     const { channel: info } = await client.conversations.info({ channel });
     return info === undefined || info.is_ext_shared === true || info.is_pending_ext_shared === true;
   } catch (thrown) {
-    const fault = slackFault(thrown);
-    if (fault.kind === "refused" && goneErrors.has(fault.error)) return true;
+    if (isGone(thrown)) return true;
     throw thrown;
   }
 }
@@ -89,7 +92,7 @@ async function readGroup(client: WebClient, usergroup: string | undefined): Prom
   return users ?? [];
 }
 
-/** Accounts that Slack does not know are left out, and so do not count. */
+/** Accounts that Slack does not know, or does not describe, are left out, and so do not count. */
 async function readPeople(
   client: WebClient,
   ids: readonly string[],
@@ -116,16 +119,18 @@ async function membersAmong(client: WebClient, channel: string, ids: readonly st
       if (!cursor || found.size === ids.length) return found;
     }
   } catch (thrown) {
-    const fault = slackFault(thrown);
-    if (fault.kind === "refused" && goneErrors.has(fault.error)) return found;
+    if (isGone(thrown)) return found;
     throw thrown;
   }
 }
 
-async function readPerson(client: WebClient, id: string): Promise<PersonFacts | undefined> {
+async function readPerson(client: WebClient, id: string): Promise<Omit<PersonFacts, "isMember"> | undefined> {
   try {
     const { user } = await client.users.info({ user: id });
     if (user?.team_id === undefined) return undefined;
+    const flags = [user.is_bot, user.is_restricted, user.is_ultra_restricted];
+    // a flag that is absent says nothing; only a deactivated account may have lost them
+    if (user.deleted !== true && flags.includes(undefined)) return undefined;
     return {
       deleted: user.deleted === true,
       isBot: user.is_bot === true,
@@ -134,6 +139,7 @@ async function readPerson(client: WebClient, id: string): Promise<PersonFacts | 
       isStranger: user.is_stranger === true,
       teamId: user.team_id,
       enterpriseId: user.enterprise_user?.enterprise_id,
+      teams: user.enterprise_user?.teams,
     };
   } catch (thrown) {
     const fault = slackFault(thrown);

@@ -9,6 +9,7 @@ const member: PersonFacts = {
   isRestricted: false,
   isUltraRestricted: false,
   teamId: "T1",
+  isMember: true,
 };
 const approvers = [
   { person: "ann", slack: ["UANN", "UANN2"] },
@@ -138,6 +139,7 @@ const anyPeople = fc.dictionary(
     isRestricted: fc.boolean(),
     isUltraRestricted: fc.boolean(),
     teamId: fc.constantFrom("T1", "T1", "T2"),
+    isMember: fc.constantFrom(true, true, false),
   }),
 );
 
@@ -172,6 +174,7 @@ describe("for all facts", () => {
             isBot: false,
             isRestricted: false,
             teamId: "T1",
+            isMember: true,
           });
           expect(reactions.some((r) => r.standing && r.slackUser === vote.slackUser)).toBe(true);
         }

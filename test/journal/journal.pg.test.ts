@@ -129,7 +129,7 @@ describe("what the database itself refuses", () => {
     await refused(upsertVote(journal.worker, vote));
     await upsertVote(journal.bot, vote);
     await refused(withdrawVote(journal.worker, vote));
-    await requestClaim(journal.worker, { nonce: `n-${id}`, approvals: [gate], migrationId: id, epoch: 1n });
+    await requestClaim(journal.worker, { nonce: `n-${id}`, approvals: [gate], migrationId: id, epoch: 0n });
     await refused(writeAttestation(journal.worker, `n-${id}`, {}));
     await writeAttestation(journal.bot, `n-${id}`, { ok: true });
     await refused(journal.worker.query("update journal.attestation set facts = '{}'"));
@@ -143,7 +143,7 @@ describe("what the database itself refuses", () => {
     await refused(startAttempt(journal.bot, place, { migrationId: id, epoch: 0n }, "bot"));
     await refused(markPhase(journal.bot, place, { state: "done" }));
     await refused(askWindow(journal.bot, { migrationId: id, name: "window-1", try: 1, askedBy: "x", forecastMs: 1 }));
-    await refused(requestClaim(journal.bot, { nonce: "b", approvals: [], migrationId: id, epoch: 1n }));
+    await refused(requestClaim(journal.bot, { nonce: "b", approvals: [], migrationId: id, epoch: 0n }));
     await refused(setIntent(journal.bot, id, "run", "bot"));
     await refused(setGoal(journal.bot, id, "primary", {}));
     await refused(mintAgent(journal.bot, id, "SCRAM-SHA-256$4096:x$y:z"));
@@ -197,11 +197,11 @@ describe("what the database itself refuses", () => {
     await moveApproval(journal.bot, gate, { from: ["PENDING"], to: "ARMED" });
     const consume = () => moveApproval(journal.worker, gate, { from: ["ARMED"], to: "CONSUMED" });
     await refused(consume());
-    await requestClaim(journal.worker, { nonce: `old-${id}`, approvals: [gate], migrationId: id, epoch: 1n });
-    await writeAttestation(journal.bot, `old-${id}`, {}, 11_000);
+    await requestClaim(journal.worker, { nonce: `old-${id}`, approvals: [gate], migrationId: id, epoch: 0n });
+    await writeAttestation(journal.bot, `old-${id}`, {}, new Date(Date.now() - 11_000));
     await refused(consume());
-    await requestClaim(journal.worker, { nonce: `new-${id}`, approvals: [gate], migrationId: id, epoch: 1n });
-    expect((await unansweredClaims(journal.bot)).map((claim) => claim.nonce)).toContain(`new-${id}`);
+    await requestClaim(journal.worker, { nonce: `new-${id}`, approvals: [gate], migrationId: id, epoch: 0n });
+    expect((await unansweredClaims(journal.bot, id)).map((claim) => claim.nonce)).toContain(`new-${id}`);
     await writeAttestation(journal.bot, `new-${id}`, {});
     expect((await readAttestation(journal.worker, `new-${id}`))?.ageMs).toBeLessThan(10_000);
     expect(await consume()).toBe(true);

@@ -20,7 +20,14 @@ let endBot: () => void;
 let standing: string[] = [];
 let lookedMs = 0;
 
-const member = { deleted: false, isBot: false, isRestricted: false, isUltraRestricted: false, teamId: "T1" };
+const member = {
+  deleted: false,
+  isBot: false,
+  isRestricted: false,
+  isUltraRestricted: false,
+  teamId: "T1",
+  isMember: true,
+};
 const approvers = [
   { person: "ann", slack: ["UANN"] },
   { person: "bob", slack: ["UBOB"] },
@@ -42,18 +49,19 @@ afterAll(async () => {
 });
 
 async function answer(): Promise<void> {
-  for (const { nonce, approvals } of await unansweredClaims(journal.bot)) {
+  for (const { nonce, approvals } of await unansweredClaims(journal.bot, `go-${made}`)) {
     const people = Object.fromEntries(approvers.flatMap(({ slack }) => slack.map((id) => [id, member])));
     const reactions = standing.map((slackUser) => ({ slackUser, name: "white_check_mark", standing: true }));
     const seen = (id: string): AttestedApproval => ({
       id,
       reactions,
       people,
+      truncated: [],
       messageGone: false,
       channelShared: false,
     });
     const facts = JSON.parse(JSON.stringify({ approvals: approvals.map(seen) }));
-    await writeAttestation(journal.bot, nonce, facts, lookedMs);
+    await writeAttestation(journal.bot, nonce, facts, new Date(Date.now() - lookedMs));
   }
 }
 
@@ -111,7 +119,9 @@ test("go is refused on another plan, on an attestation older than 10 s, and when
   lookedMs = 10_500;
   const stale = await go();
   expect(stale.refusal).toMatch(/too old/);
-  for (const { id } of [changed, short, stale]) expect(await states(id)).toEqual(untouched);
+  for (const { id } of [short, stale]) expect(await states(id)).toEqual(untouched);
+  // a new digest is a new message with no votes
+  expect(await states(changed.id)).toEqual(["asking", "SUPERSEDED", "SUPERSEDED", "SUPERSEDED"]);
 });
 
 test("without the bot's word within ten seconds the gate stays closed", async () => {

@@ -1,7 +1,7 @@
 import { systemClock } from "../../src/clock.ts";
 import { createApproval, moveApproval } from "../../src/journal/approvals-rows.ts";
 import { requestClaim, writeAttestation } from "../../src/journal/claims.ts";
-import { createDraft, setPhase, setState } from "../../src/journal/migrations.ts";
+import { createDraft, getMigration, setPhase, setState } from "../../src/journal/migrations.ts";
 import type { Journal } from "../../src/journal/open.ts";
 import { ensurePhase, getPhaseRun, markPhase } from "../../src/journal/phase-runs.ts";
 import { type Phase, phases } from "../../src/journal/phase.ts";
@@ -115,7 +115,8 @@ export async function openWindow1(at: TestJournal, id: string, deadlineMs = 60_0
   await createApproval(at.worker, { ...what, ...asked });
   await moveApproval(at.bot, approval, { from: ["OPENING"], to: "PENDING" });
   await moveApproval(at.bot, approval, { from: ["PENDING"], to: "ARMED" });
-  await requestClaim(at.worker, { nonce: approval, approvals: [approval], migrationId: id, epoch: 0n });
+  const epoch = (await getMigration(at.worker, id))?.epoch ?? 0n;
+  await requestClaim(at.worker, { nonce: approval, approvals: [approval], migrationId: id, epoch });
   await writeAttestation(at.bot, approval, {});
   await moveApproval(at.worker, approval, { from: ["ARMED"], to: "CONSUMED" });
   await openWindowRow(at.worker, windowId, deadlineMs, {});

@@ -15,7 +15,8 @@ import { renderComms } from "./comms.ts";
 import { failureCause, renderFailure } from "./failure.ts";
 import { renderGateDetail } from "./gate-evidence.ts";
 import { renderGate } from "./gate.ts";
-import { ledgerIn, renderDone, renderFindings, renderNote, renderPhase, renderReply } from "./notes.ts";
+import { ledgerIn, renderDone, renderFindings, renderGlass, renderNote, renderPhase, renderReply } from "./notes.ts";
+import { askedIn, renderExpired, renderReminder } from "./reminder.ts";
 import { renderWindow } from "./window.ts";
 
 /** A rendered intent. */
@@ -44,6 +45,8 @@ export async function renderIntent(
       return only(renderNote(row.facts));
     case "phase":
       return only(renderPhase(row.facts));
+    case "break-glass":
+      return only(renderGlass(row.facts));
     case "gate-detail":
       return { message: message(pieces(renderGateDetail(row.facts)).map((body) => ({ body }))) };
     case "done": {
@@ -74,6 +77,13 @@ function renderFromRows(rows: JournalRows, row: OutboxRow, settings: BotSettings
       const siblings = gates.filter((each) => each.windowId === gate.windowId);
       const window = snapshot.windows.find((each) => each.id === gate.windowId);
       return { message: renderGate(gate, { window, siblings }, settings) };
+    }
+    case "reminder":
+    case "expired": {
+      const gates = askedIn(row.facts, approvalViews(rows, approvers));
+      const window = snapshot.windows.find((each) => each.id === gates[0]?.windowId);
+      const asked = { gates, window, takenAt: snapshot.takenAt };
+      return only(row.kind === "expired" ? renderExpired(asked, settings) : renderReminder(row.facts, asked, settings));
     }
     case "comms": {
       const window = snapshot.windows.find((each) => each.id === textOf(row.facts, "windowId"));
