@@ -1,7 +1,8 @@
-import { join } from "node:path";
-import { fetchWal } from "../archive/wal/fetch-wal.ts";
 import { putWal } from "../archive/wal/put-wal.ts";
-import { prepareSpool, serveArchiving, serveRestores, type Spool } from "../archive/wal/wal-courier.ts";
+import { serveArchiving } from "../archive/wal/serve-archiving.ts";
+import { serveRestores } from "../archive/wal/serve-restores.ts";
+import { prepareSpool, type Spool } from "../archive/wal/spool.ts";
+import { WalSource } from "../archive/wal/wal-source.ts";
 import { asDrawbridgeError } from "../errors.ts";
 import { type AgentContext, backupsOf } from "./context.ts";
 
@@ -17,26 +18,27 @@ export function spoolOf(context: AgentContext): Spool {
 
 /** Starts to carry WAL: from the source's archive to the standby, and from the promoted bridge to our own bucket. */
 export async function startCourier(context: AgentContext): Promise<Courier> {
-  const { deps, record } = context;
+  const { deps, user } = context;
   const spool = spoolOf(context);
   await prepareSpool(spool);
   const stop = new AbortController();
   const signal = AbortSignal.any([deps.signal, stop.signal]);
-  const systemIdentifier = record?.systemIdentifier === undefined ? undefined : BigInt(record.systemIdentifier);
-  const expected = { systemIdentifier, segmentBytes: record?.segmentBytes };
   const onFault = (name: string, thrown: unknown): void => {
     context.walFault = asDrawbridgeError(thrown);
     deps.log.warn({ name, code: context.walFault.code, fault: context.walFault.message }, "WAL is not flowing");
   };
-  const restores = serveRestores({
+  const source = new WalSource({
+    store: deps.archive,
+    expected: () => expectationOf(context),
+    owner: user.owner,
+    clock: deps.clock,
+  });
+  const restores = await serveRestores({
     spool,
-    fetch: async (name, dest) => {
-      const outcome = await fetchWal({ ...expected, store: deps.archive, name, dest, owner: spool.owner, signal });
-      context.walFault = undefined;
-      return outcome;
-    },
-    ...(record?.segmentBytes === undefined ? {} : { segmentBytes: record.segmentBytes }),
+    source,
+    mode: "standby",
     onFault,
+    onAnswered: () => (context.walFault = undefined),
     onTaken: (name) => (context.lastSegment = name),
     log: deps.log,
     clock: deps.clock,
@@ -53,13 +55,22 @@ export async function startCourier(context: AgentContext): Promise<Courier> {
     clock: deps.clock,
     signal,
   });
-  const failed = (thrown: unknown): void => onFault(join(spool.dir), thrown);
-  const running = Promise.all([restores.catch(failed), archiving.catch(failed)]);
+  const failed = (thrown: unknown): void => onFault(spool.dir, thrown);
+  const running = Promise.all([restores.ended.catch(failed), archiving.catch(failed)]);
   return {
     spool,
     [Symbol.asyncDispose]: async () => {
       stop.abort();
       await running;
+      await source[Symbol.asyncDispose]();
     },
+  };
+}
+
+/** What the restored cluster's WAL has to fit, as far as it is known. */
+function expectationOf({ record }: AgentContext): { systemIdentifier?: bigint; segmentBytes?: number } {
+  return {
+    ...(record?.systemIdentifier === undefined ? {} : { systemIdentifier: BigInt(record.systemIdentifier) }),
+    ...(record?.segmentBytes === undefined ? {} : { segmentBytes: record.segmentBytes }),
   };
 }

@@ -24,6 +24,24 @@ export function walKind(name: string): WalKind {
   return "other";
 }
 
+/** The name of an object under `wal_005/`, taken apart. */
+export interface WalObjectName {
+  /** The file that PostgreSQL archived. */
+  readonly name: string;
+  /** What the archiving tool appended for its compression; `undefined`: nothing. */
+  readonly extension: string | undefined;
+}
+
+/**
+ * Takes an object's name apart; `undefined` for what holds no WAL file, as WAL-G's `<segment>.json` and `<segment>_delta.lz4`.
+ * Any other extension counts, known or not: a segment that we cannot read is not a missing one.
+ */
+export function parseWalObject(objectName: string): WalObjectName | undefined {
+  const match = /^([0-9A-F]{8}\.history|[0-9A-F]{24}(?:\.partial|\.[0-9A-F]{8}\.backup)?)(?:\.(.+))?$/.exec(objectName);
+  if (match?.[1] === undefined || match[2] === "json") return undefined;
+  return { name: match[1], extension: match[2] };
+}
+
 /** Takes a segment's name apart. @throws DrawbridgeError `DB_BAD_INPUT` when it is not one. */
 export function parseSegmentName(name: string, segmentBytes: number): SegmentPosition {
   if (!segmentPattern.test(name)) throw new DrawbridgeError("DB_BAD_INPUT", `${name} is not a WAL segment's name`);

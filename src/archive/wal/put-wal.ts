@@ -4,7 +4,7 @@ import { execa } from "execa";
 import { DrawbridgeError } from "../../errors.ts";
 import { decompress } from "../codec/decompress.ts";
 import type { ObjectStore } from "../store/object-store.ts";
-import { findWal, walPrefix } from "./fetch-wal.ts";
+import { findWal, walPrefix } from "./wal-index.ts";
 
 /** One WAL file to be archived. */
 export interface PutWalOptions {
@@ -23,14 +23,12 @@ export interface PutWalOptions {
  */
 export async function putWal(options: PutWalOptions): Promise<"stored" | "present"> {
   const { store, path, name, signal } = options;
-  const present = await findWal(store, name, signal);
-  if (present !== undefined) {
-    const found = await store.get(present, { signal });
-    if (found) {
-      const theirs = await digest(decompress(found.body, present, signal));
-      if (theirs === (await digest(createReadStream(path)))) return "present";
-      throw new DrawbridgeError("DB_ARCHIVE_INVALID", `${present} exists already with other content`);
-    }
+  for (const present of await findWal(store, name, signal)) {
+    const found = await store.get(present.key, { signal });
+    if (!found) continue;
+    const theirs = await digest(decompress(found.body, present.key, signal));
+    if (theirs === (await digest(createReadStream(path)))) return "present";
+    throw new DrawbridgeError("DB_ARCHIVE_INVALID", `${present.key} exists already with other content`);
   }
   const packed = await execa("lzop", ["-c"], {
     inputFile: path,

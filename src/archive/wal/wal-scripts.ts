@@ -1,59 +1,107 @@
 import { join } from "node:path";
 import { writeOwned } from "../restore/owned-file.ts";
-import type { Spool } from "./wal-courier.ts";
+import type { RestoreMode } from "./serve-restores.ts";
+import type { Spool } from "./spool.ts";
 
 /**
  * `restore_command` and `archive_command` for a server whose WAL is carried by a resident process. Plain `sh`: starting
- * Node for each segment would cost more than the segment. Neither ever ends with more than 125, which would stop a standby.
+ * Node for each segment would cost more than the segment.
  */
 export interface WalScripts {
   readonly restoreCommand: string;
   readonly archiveCommand: string;
 }
 
+/** How the commands behave. */
+export interface WalScriptOptions {
+  /** `standby` unless told. */
+  readonly mode?: RestoreMode;
+  /**
+   * Program and arguments that bring `"$1"` to `"$2"` when no courier is alive; they end with 0, with
+   * {@link missingStatus} for a file that is proven not to be there, and with anything else for trouble.
+   */
+  readonly fallback?: readonly string[];
+}
+
+/** How a fallback says "proven not to be there": Node ends with 1 for many other reasons. As wal-g does. */
+export const missingStatus = 74;
+
 /** Writes both scripts into `dir`, which must be one that the server's user may read, and says how to call them. */
-export async function writeWalScripts(dir: string, spool: Spool): Promise<WalScripts> {
+export async function writeWalScripts(dir: string, spool: Spool, options: WalScriptOptions = {}): Promise<WalScripts> {
   const restore = join(dir, "restore-wal.sh");
   const archive = join(dir, "archive-wal.sh");
-  await writeOwned(restore, restoreScript(spool.dir), spool.owner, 0o700);
+  await writeOwned(restore, restoreScript(spool.dir, options), spool.owner, 0o700);
   await writeOwned(archive, archiveScript(spool.dir), spool.owner, 0o700);
-  return { restoreCommand: `sh ${quote(restore)} "%f" "%p"`, archiveCommand: `sh ${quote(archive)} "%p" "%f"` };
+  // called by its own name where a missing script must not pass for the end of the WAL: `sh script` would end with 2
+  const run = options.mode === "recover-to-end" ? quote(restore) : `sh ${quote(restore)}`;
+  return { restoreCommand: `${run} "%f" "%p" "%r"`, archiveCommand: `sh ${quote(archive)} "%p" "%f"` };
 }
 
 /** Quotes for sh; a percent sign would be taken by PostgreSQL, so it is doubled. */
 function quote(path: string): string {
-  return `'${path.replaceAll("'", `'\\''`).replaceAll("%", "%%")}'`;
+  return shellWord(path).replaceAll("%", "%%");
 }
 
 function shellWord(path: string): string {
   return `'${path.replaceAll("'", `'\\''`)}'`;
 }
 
-function restoreScript(dir: string): string {
+/**
+ * The exit status decides what the server does (tried on PostgreSQL 15): 1 to 125 is "not there", which a standby takes as
+ * "ask again" and a recovery to the end as the end; above that it stops. `true` and not `:`, whose failed redirection
+ * would end the shell with 2.
+ */
+function restoreScript(dir: string, { mode = "standby", fallback }: WalScriptOptions): string {
+  const strict = mode === "recover-to-end";
+  const trouble = strict ? 255 : 1;
   return `#!/bin/sh
-# restore_command: asks the resident agent for the file $1 and moves it to $2.
-# Ends with 0 when it is there, with 1 when it is not or nobody answers; PostgreSQL then asks again.
+# restore_command (${mode}): moves the file $1 to $2 as soon as the courier has it ready. $3: oldest file still needed.
+# Ends with 0 when it is there, with 1 when it is not${strict ? ", proven; with 255 for any trouble" : " or nobody answers"}.
 s=${shellWord(dir)}
-case "$1" in ''|*/*) exit 1 ;; esac
-rm -f "$s/missing/$1"
+trap 'exit ${trouble}' HUP INT PIPE
+${strict ? `end=255\ntrap 'exit $end' EXIT\n` : ""}finish() { ${strict ? "end=$1; " : ""}exit "$1"; }
+case "$1" in ''|*/*) finish ${trouble} ;; esac
+case "$3" in ''|*[!0-9A-F]*) ;; *) true 2>/dev/null >"$s/from/$3" ;; esac
+ready="$s/ready/$1"
+[ -f "$ready" ] && mv -f "$ready" "$2" && finish 0
+${nobodyFunctions(fallback, trouble)}
+${waitLoop(trouble, strict ? "" : '  [ "$n" -gt 600 ] && { rm -f "$want"; finish 1; }\n')}`;
+}
+
+/** `alive`: whether somebody may serve the spool. `nobody`: what is done when nobody does. */
+function nobodyFunctions(fallback: readonly string[] | undefined, trouble: number): string {
+  if (fallback === undefined) return `alive() { true; }\nnobody() { finish ${trouble}; }`;
+  return `alive() { read -r pid start 2>/dev/null <"$s/courier.pid" && { [ -d "/proc/$pid" ] || kill -0 "$pid" 2>/dev/null; }; }
+nobody() {
+  ${fallback.map(shellWord).join(" ")} "$1" "$2"
+  case $? in
+    0) [ -f "$2" ] && finish 0 ;;
+    ${missingStatus}) finish 1 ;;
+  esac
+  finish ${trouble}
+}`;
+}
+
+/** Asks, waits in steps that grow, and asks again every two seconds. `giveUp`: a line for each round. */
+function waitLoop(trouble: number, giveUp: string): string {
+  return `want="$s/want/$1.$$"
+answer="$s/answer/$1.$$"
 n=0
-while [ "$n" -lt 1000 ]; do
-  if [ -f "$s/ready/$1" ]; then
-    mv "$s/ready/$1" "$2" || exit 1
-    rm -f "$s/want/$1"
-    : > "$s/taken/$1"
-    exit 0
+while :; do
+  if [ $((n % 50)) -eq 0 ]; then
+    alive || nobody "$1" "$2"
+    # nobody has taken our last question away
+    [ "$n" -gt 0 ] && [ -e "$want" ] && { rm -f "$want"; nobody "$1" "$2"; }
+    true 2>/dev/null >"$want" || nobody "$1" "$2"
   fi
-  if [ -f "$s/missing/$1" ]; then
-    rm -f "$s/missing/$1"
-    exit 1
+  [ -f "$ready" ] && mv -f "$ready" "$2" && finish 0
+  if [ -f "$answer" ]; then
+    read -r code <"$answer"
+    case "$code" in 1) finish 1 ;; *) finish ${trouble} ;; esac
   fi
-  [ $((n % 100)) -eq 0 ] && : > "$s/want/$1"
   n=$((n + 1))
-  sleep 0.02
-done
-rm -f "$s/want/$1"
-exit 1
+  if [ "$n" -lt 5 ]; then sleep 0.004; elif [ "$n" -lt 20 ]; then sleep 0.01; else sleep 0.05; fi
+${giveUp}done
 `;
 }
 

@@ -1,0 +1,19 @@
+import { parentPort } from "node:worker_threads";
+import { asDrawbridgeError } from "../../errors.ts";
+import { decodeWal, type DecodeJob, type DecodedWal } from "./decode-job.ts";
+
+/** What a worker answers to one job. An error cannot cross with its class, so its parts do. */
+export type DecodeAnswer =
+  | { readonly decoded: DecodedWal }
+  | { readonly fault: { readonly code: string; readonly message: string } };
+
+parentPort?.on("message", (job: DecodeJob) => {
+  const answer = (said: DecodeAnswer): void => parentPort?.postMessage(said);
+  decodeWal(job).then(
+    (decoded) => answer({ decoded }),
+    (thrown: unknown) => {
+      const { code, message } = asDrawbridgeError(thrown);
+      answer({ fault: { code, message } });
+    },
+  );
+});

@@ -1,0 +1,186 @@
+import { randomUUID } from "node:crypto";
+import { readdir, rename, rm } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { systemClock, type Clock } from "../../clock.ts";
+import { DrawbridgeError } from "../../errors.ts";
+import type { SegmentExpectation } from "../format/segment-check.ts";
+import { historyName, parseHistory, type TimelineHistory } from "../format/timeline-history.ts";
+import { parseWalObject } from "../format/wal-names.ts";
+import type { Owner } from "../restore/extract.ts";
+import type { ObjectInfo, ObjectStore } from "../store/object-store.ts";
+import type { DecodedWal, DecodeJob } from "./decode-job.ts";
+import { openDecodePool, type DecodePool } from "./decode-pool.ts";
+import { readObject } from "./read-object.ts";
+import { extensionOf, isReadable, openWalIndex, type FindOptions, type WalIndex } from "./wal-index.ts";
+
+/** Where WAL comes from, and what it has to fit. */
+export interface WalSourceOptions {
+  readonly store: ObjectStore;
+  /** Asked for each file, since a bridge learns them late. What is absent is learned from the first whole segment. */
+  readonly expected?: (() => SegmentExpectation) | undefined;
+  /** Whom the files are for, when that is not us. */
+  readonly owner?: Owner | undefined;
+  /** Threads that decode; 2 unless told. */
+  readonly threads?: number | undefined;
+  /** Threads shared with others, who end them; then `threads` says nothing. */
+  readonly pool?: DecodePool | undefined;
+  readonly clock?: Clock | undefined;
+}
+
+/** How one file is fetched. */
+export interface FetchOptions extends FindOptions {
+  /** A directory in which objects are kept as they are, and looked for first. */
+  readonly keepDir?: string | undefined;
+  /** Whether the file has to outlive a power loss once this resolves. */
+  readonly sync?: boolean | undefined;
+}
+
+type Job = Omit<DecodeJob, "expected" | "owner">;
+type Target = Pick<DecodeJob, "dest" | "sync"> & { readonly keepDir?: string | undefined };
+
+/**
+ * The WAL of one archive. Every method throws what the store throws, and `DB_ARCHIVE_INVALID`, naming the object, for
+ * content that PostgreSQL must not see. Disposing ends its own threads.
+ */
+export class WalSource implements AsyncDisposable {
+  readonly store: ObjectStore;
+  readonly index: WalIndex;
+  readonly #options: WalSourceOptions;
+  readonly #clock: Clock;
+  readonly #pool: DecodePool;
+  #learned: SegmentExpectation = {};
+  #lastExtension: string | undefined;
+
+  constructor(options: WalSourceOptions) {
+    this.store = options.store;
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#pool = options.pool ?? openDecodePool(options.threads ?? 2);
+    this.index = openWalIndex(options.store, () => this.#clock.now().getTime());
+  }
+
+  /** What is known of the cluster so far. */
+  known(): SegmentExpectation {
+    const told = this.#options.expected?.() ?? {};
+    return {
+      systemIdentifier: told.systemIdentifier ?? this.#learned.systemIdentifier,
+      segmentBytes: told.segmentBytes ?? this.#learned.segmentBytes,
+    };
+  }
+
+  /**
+   * Brings one file to `dest`, which gets its name only when the content is whole and proven. `undefined` only when a
+   * listing has proven that it is not there.
+   */
+  async fetch(name: string, dest: string, options: FetchOptions = {}): Promise<DecodedWal | undefined> {
+    const { keepDir, sync, signal } = options;
+    const half = join(dirname(dest), `.${randomUUID()}`);
+    const target = { dest: half, keepDir, sync };
+    try {
+      const found = (await this.#readKept(name, target)) ?? (await this.#readAny(name, target, options));
+      signal?.throwIfAborted();
+      if (found) await rename(half, dest);
+      return found;
+    } catch (fault) {
+      await rm(half, { force: true });
+      throw fault;
+    }
+  }
+
+  /** Reads and proves one object that holds `name`, and keeps nothing. `undefined`: it is gone. */
+  async verify(name: string, object: ObjectInfo, signal?: AbortSignal): Promise<DecodedWal | undefined> {
+    return this.#read(name, object, {}, signal);
+  }
+
+  /** Proves a file that lies on disk as PostgreSQL wants it. */
+  async verifyFile(name: string, path: string): Promise<DecodedWal> {
+    return this.#decode({ key: name, name, source: path });
+  }
+
+  /** The history of `timeline`; `undefined` when the archive has none. */
+  async readHistory(timeline: number, options: FindOptions = {}): Promise<TimelineHistory | undefined> {
+    const name = historyName(timeline);
+    const decoded = await this.#readAny(name, {}, options);
+    return decoded?.history === undefined ? undefined : parseHistory(decoded.history, name);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#options.pool) await this.#pool[Symbol.asyncDispose]();
+  }
+
+  /** Asks each object that holds the file, once more after a listing that turned out to be old. */
+  async #readAny(name: string, target: Target, options: FindOptions): Promise<DecodedWal | undefined> {
+    for (let attempt = 1; attempt <= 2; attempt += 1) {
+      const objects = await this.index.find(name, attempt === 1 ? options : { signal: options.signal });
+      if (objects.length === 0) return undefined;
+      const decoded = await this.#readOneOf(name, objects, target, options.signal);
+      if (decoded) return decoded;
+      this.index.forget(name);
+    }
+    return undefined;
+  }
+
+  /** The compression that served last comes first; a file that is there twice is good when one of the two is. */
+  async #readOneOf(
+    name: string,
+    objects: readonly ObjectInfo[],
+    target: Target,
+    signal: AbortSignal | undefined,
+  ): Promise<DecodedWal | undefined> {
+    let fault: DrawbridgeError | undefined;
+    const usual = objects.filter((object) => extensionOf(object) === this.#lastExtension);
+    for (const object of new Set([...usual, ...objects])) {
+      try {
+        const decoded = await this.#read(name, object, target, signal);
+        if (!decoded) continue;
+        this.#lastExtension = extensionOf(object);
+        return decoded;
+      } catch (thrown) {
+        // trouble on the way says nothing of the content: only what is damaged sends us to the next one
+        if (!(thrown instanceof DrawbridgeError) || thrown.code !== "DB_ARCHIVE_INVALID") throw thrown;
+        fault ??= thrown;
+      }
+    }
+    if (fault) throw fault;
+    return undefined;
+  }
+
+  async #read(
+    name: string,
+    object: ObjectInfo,
+    { dest, sync, keepDir }: Target,
+    signal: AbortSignal | undefined,
+  ): Promise<DecodedWal | undefined> {
+    const { key } = object;
+    if (!isReadable(object)) {
+      throw new DrawbridgeError("DB_ARCHIVE_INVALID", `${key} is in a form that Drawbridge does not read`);
+    }
+    const source = await readObject(this.store, key, { clock: this.#clock, signal });
+    if (!source) return undefined;
+    const keep = keepDir === undefined ? undefined : join(keepDir, `.${randomUUID()}`);
+    const decoded = await this.#decode({ key, name, source, dest, sync, keep });
+    if (keep !== undefined && keepDir !== undefined) await rename(keep, join(keepDir, basename(key)));
+    return decoded;
+  }
+
+  /** From the objects that were kept; what is damaged there is fetched again. */
+  async #readKept(name: string, { keepDir, ...target }: Target): Promise<DecodedWal | undefined> {
+    if (keepDir === undefined) return undefined;
+    for (const kept of await readdir(keepDir)) {
+      if (parseWalObject(kept)?.name !== name) continue;
+      try {
+        return await this.#decode({ key: kept, name, source: join(keepDir, kept), ...target });
+      } catch {
+        await rm(join(keepDir, kept), { force: true });
+        if (target.dest !== undefined) await rm(target.dest, { force: true });
+      }
+    }
+    return undefined;
+  }
+
+  async #decode(job: Job): Promise<DecodedWal> {
+    const decoded = await this.#pool.run({ ...job, expected: this.known(), owner: this.#options.owner });
+    if (decoded.facts) this.#learned = decoded.facts;
+    return decoded;
+  }
+}
