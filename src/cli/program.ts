@@ -1,6 +1,7 @@
 import { Command, CommanderError } from "commander";
 import { asDrawbridgeError, explain } from "../errors.ts";
 import { addArchive } from "./archive/register.ts";
+import type { GlassOptions } from "./break-glass.ts";
 import { environment } from "./environment.ts";
 import { guardLastWords } from "./last-words.ts";
 import type { ReportOptions } from "./report.ts";
@@ -93,6 +94,21 @@ function addJournal(program: Command): void {
     .description("recompute the hash chain; finds any change, deletion, insertion or reordering")
     .option("--head <number:hash...>", "ends of the log as a report or the card's thread noted them")
     .action(async (options: { head?: string[] }) => (await import("./timeline.ts")).verifyTimeline(options));
+}
+
+function addBreakGlass(program: Command, config: readonly [string, string, string]): void {
+  program
+    .command("break-glass")
+    .description("without Slack, Redis or workers: hold, abort, unfence, or return-writes to the current primary")
+    .argument("<verb>", "hold, abort, unfence or return-writes; none of them opens a gate")
+    .option(...config)
+    .requiredOption("--migration <name>", "the migration, as the configuration names it")
+    .requiredOption("--reason <text>", "why; it is posted and stays in every report")
+    .option("--yes-i-typed <name>", "the migration's name once more, in place of the prompt")
+    .option("--wait <seconds>", "how long a worker that lives may take to stop", "120")
+    .action(async (verb: string, options: GlassOptions) =>
+      (await import("./break-glass.ts")).runBreakGlass(verb, options),
+    );
 }
 
 function addReports(program: Command, config: readonly [string, string, string]): void {

@@ -11,6 +11,15 @@ export async function readUndoNote(db: Queryable, place: Place): Promise<JsonObj
   return row?.note;
 }
 
+/** What a step remembered last, in whichever phase and try. */
+export async function lastUndoNote(db: Queryable, migrationId: string, step: string): Promise<JsonObject | undefined> {
+  const [row] = await db.query<{ note: JsonObject }>(
+    "select note from journal.undo_note where migration_id = $1 and step = $2 order by at desc limit 1",
+    [migrationId, step],
+  );
+  return row?.note;
+}
+
 /** Remembers once; a note that exists stays (law 2: a later attempt sees a world that the first one may have changed). */
 export async function writeUndoNote(tx: Queryable, place: Place, note: JsonObject): Promise<void> {
   await tx.query(

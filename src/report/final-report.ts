@@ -1,6 +1,7 @@
 import { gates, phases } from "../journal/phase.ts";
 import type { Queryable } from "../postgres/connect.ts";
 import { approvalViews } from "./approvals.ts";
+import { type GlassView, glassViews } from "./break-glass.ts";
 import { numberOf } from "./facts.ts";
 import { type JournalRows, readRows } from "./rows.ts";
 import { findingsOf, lastOutput } from "./summaries.ts";
@@ -34,6 +35,10 @@ export interface FinalReport {
   }[];
   readonly approvals: readonly { readonly gate: string; readonly step: string; readonly voters: readonly string[] }[];
   readonly findings: readonly { readonly check: string; readonly severity: string; readonly fix: string }[];
+  /** Where somebody acted from the host's terminal; empty in a run that went by the rules. */
+  readonly breakGlass: readonly GlassView[];
+  /** The event log's end, for `timeline verify --head`. */
+  readonly eventLog: string;
 }
 
 export interface ReportedWindow {
@@ -81,6 +86,8 @@ export function reportOf(rows: JournalRows, ledger?: LedgerFacts): FinalReport {
     steps: reportedSteps(rows),
     approvals: reportedApprovals(rows),
     findings: (findingsOf(rows) ?? []).map(({ check, severity, fix }) => ({ check, severity, fix })),
+    breakGlass: glassViews(rows.glass),
+    eventLog: rows.eventLog,
   };
   const verified = verify !== undefined && verify !== null;
   const problems = problemsOf(report, verified);
@@ -194,6 +201,12 @@ export function formatReport(report: FinalReport): string {
   if (report.findings.length > 0) lines.push("", "findings of preflight");
   for (const { check, severity, fix } of report.findings)
     lines.push(`  ${severity.padEnd(8)} ${check.padEnd(18)} ${fix}`);
+  if (report.breakGlass.length > 0) lines.push("", "BREAK-GLASS: somebody acted past Slack and its approvals");
+  for (const { at, verb, by, reason, outcome, did, failed } of report.breakGlass) {
+    lines.push(`  ${at}  ${verb} by ${by}: ${outcome}; reason: ${reason}`);
+    lines.push(...did.map((what) => `    done: ${what}`), ...failed.map((what) => `    NOT DONE: ${what}`));
+  }
+  lines.push("", `event log ${report.eventLog}`);
   return lines.join("\n");
 }
 

@@ -1,6 +1,7 @@
 import { type Phase, phases, type WindowName } from "../journal/phase.ts";
 import type { Queryable } from "../postgres/connect.ts";
 import { type ApprovalView, approvalViews } from "./approvals.ts";
+import { type GlassView, glassViews } from "./break-glass.ts";
 import type { Range } from "./eta.ts";
 import { textOf } from "./facts.ts";
 import { type LagSeries, lagSeries } from "./lag.ts";
@@ -73,6 +74,8 @@ export interface Snapshot {
   readonly waiting: Waiting;
   /** The worker's last sign of life, where it has given one. */
   readonly heardAt?: Date | undefined;
+  /** Where somebody acted from the host's terminal. */
+  readonly breakGlass: readonly GlassView[];
 }
 
 /** Whom approvals wait for. */
@@ -124,6 +127,7 @@ export function snapshotOf(rows: JournalRows, approvers: Approvers): Snapshot {
     fault,
     writesGo: writesGoOf(windows),
     heardAt: heardAt(rows),
+    breakGlass: glassViews(rows.glass),
   };
   return { ...partial, waiting: waitingFor(partial) };
 }

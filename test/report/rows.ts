@@ -82,6 +82,8 @@ export function rowsAt(
     votes: [],
     samples: [],
     agent: undefined,
+    glass: [],
+    eventLog: `0:${"0".repeat(64)}`,
     ...change,
   };
 }

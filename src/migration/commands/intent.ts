@@ -1,7 +1,7 @@
 import { appendEvent } from "../../journal/events.ts";
 import { addRequester, getMigration, type Migration, setIntent, setPhase } from "../../journal/migrations.ts";
 import { getPhaseRun, raiseTry, releasePhase } from "../../journal/phase-runs.ts";
-import { currentWindow, windowRuns } from "../../journal/windows.ts";
+import { currentWindow, type WindowRun, windowRuns } from "../../journal/windows.ts";
 import { replicationNames } from "../names.ts";
 import type { World } from "../world.ts";
 import { type CommandHandler, done, refused } from "./command.ts";
@@ -71,17 +71,11 @@ export const abortCommand: CommandHandler = async (world, { command, ring }) => 
   const migration = await getMigration(db, world.migrationId);
   if (migration === undefined) return refused("There is no migration to abort.");
   const window = await currentWindow(db, migration.id);
-  if (window?.noReturnAt !== undefined) {
-    return refused(`${window.name} is past its point of no return: it goes forward, which is the safe way now.`);
-  }
-  const ended = window === undefined ? (await windowRuns(db, migration.id)).at(-1) : undefined;
-  if (ended?.endedAt !== undefined && world.clock.now().getTime() - ended.endedAt.getTime() < justEndedMs) {
-    const how = ended.state === "put-back" ? "was put back" : "has ended";
-    return refused(
-      `${ended.name} ${how} a moment ago; nothing of it is left to abort. To end the whole migration, type it again in half a minute.`,
-    );
-  }
-  const refusal = window?.state === "open" ? undefined : whyNotAbort(migration);
+  const refusal = abortRefusal(
+    migration,
+    { alive: window, last: (await windowRuns(db, migration.id)).at(-1) },
+    world.clock.now(),
+  );
   if (refusal !== undefined) return refused(refusal);
   await setIntent(db, migration.id, "abort", command.person);
   await appendEvent(db, {
@@ -94,6 +88,23 @@ export const abortCommand: CommandHandler = async (world, { command, ring }) => 
   if (window?.state === "open") return done(`${window.name} is being put back; writes return to where they were.`);
   return done(`${migration.id} stops; what ${migration.phase} did is undone. ${whatIsLeft(migration)}`);
 };
+
+/** Why an abort would do harm, or nothing, as things stand; `undefined`: it may be asked for. Pure. */
+export function abortRefusal(
+  migration: Migration,
+  { alive, last }: { readonly alive: WindowRun | undefined; readonly last: WindowRun | undefined },
+  now: Date,
+): string | undefined {
+  if (alive?.noReturnAt !== undefined) {
+    return `${alive.name} is past its point of no return: it goes forward, which is the safe way now.`;
+  }
+  const ended = alive === undefined ? last : undefined;
+  if (ended?.endedAt !== undefined && now.getTime() - ended.endedAt.getTime() < justEndedMs) {
+    const how = ended.state === "put-back" ? "was put back" : "has ended";
+    return `${ended.name} ${how} a moment ago; nothing of it is left to abort. To end the whole migration, type it again in half a minute.`;
+  }
+  return alive?.state === "open" ? undefined : whyNotAbort(migration);
+}
 
 /** Where an abort would end the migration and leave slots, agent and bridge to themselves, it says what to do instead. */
 function whyNotAbort({ id, phase, state }: Migration): string | undefined {

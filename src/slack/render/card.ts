@@ -38,7 +38,12 @@ export interface Card {
 /** The live card of a migration (channel.md, "The card"). `hasChanged` is judged on everything but the clock of its last line. */
 export function renderCard(snapshot: Snapshot, settings: BotSettings): Card {
   const lag = lagLine(snapshot, silentMs);
-  const steady = [headline(snapshot, settings), ...phaseLines(snapshot, settings), ...faultLine(snapshot)];
+  const steady = [
+    headline(snapshot, settings),
+    ...phaseLines(snapshot, settings),
+    ...faultLine(snapshot),
+    ...glassLine(snapshot),
+  ];
   const lines = lag === undefined ? steady : [...steady, lag];
   const foot = [`Writes go to ${writesWords[snapshot.writesGo]}`, `driver ${plainName(snapshot.driver)}`];
   if (snapshot.startedAt) foot.push(`started ${clockTime(snapshot.startedAt)}`);
@@ -165,6 +170,16 @@ function faultLine({ fault }: Snapshot): string[] {
     return [`${glyph.running} ${said} · *tries again by itself*, cause in the thread · ${code(fault.code)}`];
   const remedy = fault.remedy ?? Object.entries(codes).find(([name]) => name === fault.code)?.[1].remedy;
   return [`${glyph.failed} ${said} · ${remedy === undefined ? "" : `${esc(remedy)} · `}${code(fault.code)}`];
+}
+
+/** That somebody acted past Slack stays on the card, with the latest of it. */
+function glassLine({ breakGlass }: Snapshot): string[] {
+  const last = breakGlass.at(-1);
+  if (last === undefined) return [];
+  const more = breakGlass.length > 1 ? ` (${breakGlass.length} times in all)` : "";
+  return [
+    `${glyph.needed} *break-glass ${esc(last.verb)}* by ${esc(last.by)} ${clockTime(new Date(last.at))}${more}: ${esc(firstLine(last.reason, 140))}`,
+  ];
 }
 
 /** The watchdog's words when the worker has been silent while it should be working. */

@@ -5,7 +5,15 @@ import { type Message, message } from "../limits.ts";
 import { clockTime } from "./text.ts";
 
 /** States that customers hear of, in their words. */
-export const commsStates = ["scheduled", "in-progress", "delayed", "verifying", "completed", "put-back"] as const;
+export const commsStates = [
+  "scheduled",
+  "in-progress",
+  "delayed",
+  "verifying",
+  "completed",
+  "put-back",
+  "by-hand",
+] as const;
 export type CommsState = (typeof commsStates)[number];
 
 /** Between two updates while the site is down. */
@@ -42,6 +50,7 @@ function fromWindow(state: CommsState, window: WindowView | undefined, sentAt: D
   const iso = (at: Date): string => at.toISOString();
   switch (state) {
     case "scheduled":
+    case "by-hand":
       return {};
     case "in-progress":
       return { expectedSeconds: expectedMs / 1000, endsAt: iso(end), nextUpdateAt: iso(end) };
@@ -104,6 +113,8 @@ function body(state: CommsState, facts: StoredFacts, at: Date): string {
       return `*Completed* · Back to normal at ${time}.${was === undefined ? "" : ` The site was unavailable for ${was}.`} Thank you for your patience.`;
     case "put-back":
       return `*Put back* · We stopped the maintenance; everything works as before since ${time}.${was === undefined ? "" : ` The site was unavailable for ${was}.`} Your data is safe. We will announce a new time.`;
+    case "by-hand":
+      return `*By hand* · Our engineers stepped in at ${time} to keep the site safe. Your data is safe. We will say how it goes on.`;
   }
 }
 

@@ -4,7 +4,7 @@ import { reportHeadline } from "../../report/final-report.ts";
 import type { FinalReport, LedgerFacts } from "../../report/final-report.ts";
 import type { StoredFacts } from "../../report/rows.ts";
 import type { FindingView } from "../../report/summaries.ts";
-import { type Message, message, pieces } from "../limits.ts";
+import { cut, type Message, message, pieces } from "../limits.ts";
 import type { BotSettings } from "../settings.ts";
 import { codeBlock, counted, duration, esc, firstLine, glyph, whole } from "./text.ts";
 import { phaseWords } from "./words.ts";
@@ -64,6 +64,26 @@ export function renderReply(reply: StoredFacts | undefined): Message | undefined
   const signs = { error: `${glyph.failed} `, refused: `${glyph.failed} `, warning: `${glyph.needed} ` };
   const sign = Object.entries(signs).find(([level]) => level === textOf(reply, "level"))?.[1] ?? "";
   return message(pieces(`${sign}${esc(text)}`).map((body) => ({ body })));
+}
+
+/** Somebody acted from the host's terminal: facts `{ verb, reason, by, did?, failed? }`. Loud, whatever came of it. */
+export function renderGlass(facts: StoredFacts): Message | undefined {
+  const verb = textOf(facts, "verb");
+  if (verb === undefined) return undefined;
+  const list = (name: string): string[] => (Array.isArray(facts[name]) ? facts[name].map(String) : []);
+  const [did, failed] = [list("did"), list("failed")];
+  const how =
+    did.length + failed.length === 0 ? "under way" : failed.length === 0 ? "done" : "*not all of it was done*";
+  const head = `${glyph.needed} *Break-glass: ${esc(verb)}* · from the host's terminal, past Slack · ${how}`;
+  const lines = [
+    head,
+    `by ${esc(textOf(facts, "by") ?? "?")} · reason: ${esc(firstLine(textOf(facts, "reason") ?? "none given", 500))}`,
+    ...did.map((what) => `${glyph.done} ${esc(firstLine(what, 600))}`),
+    ...failed.map((what) => `${glyph.failed} ${esc(firstLine(what, 600))}`),
+  ];
+  const small =
+    "It opened no gate, promoted nothing and did not change `DATABASE_URL`. Every report marks it. `/migrate status` says what comes next.";
+  return message([{ body: cut(lines.join("\n"), 2_900) }, { small }]);
 }
 
 /** What the facts `{ acknowledged, missing, appOutageMs }` of the end say of a ledger, where one was kept. */

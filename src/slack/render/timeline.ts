@@ -54,6 +54,10 @@ function ofPeople({ kind, actor, facts }: JournalEvent): string | undefined {
     case "approval-expired":
     case "approval-voided":
       return `gate ${gate} is ${kind.slice("approval-".length)}${because(facts)}`;
+    case "break-glass":
+      return `▲ *${esc(actor)} broke the glass: ${esc(textOf(facts, "verb") ?? "?")}*${because(facts)}`;
+    case "break-glass-ended":
+      return `▲ break-glass ${esc(textOf(facts, "verb") ?? "?")} ${Array.isArray(facts["failed"]) && facts["failed"].length > 0 ? "ended; not all of it was done" : "is done"}`;
     case "window-asked":
       return `${who} asked for ${window}`;
     case "window-opened":
