@@ -1,0 +1,90 @@
+import {
+  forkLsn,
+  isDescendant,
+  timelineOf,
+  timelineOfSegment,
+  type TimelineHistory,
+} from "../format/timeline-history.ts";
+import { parseSegmentName, segmentName, walKind } from "../format/wal-names.ts";
+import { peekSegment } from "./fetch-wal.ts";
+import { isReadable, listWal } from "./wal-index.ts";
+import type { WalSource } from "./wal-source.ts";
+
+/** How far the WAL behind a base backup reaches. */
+export interface WalCoverage {
+  /** First segment that recovery would ask for and not find, although WAL goes on behind it; `undefined`: there is no hole. */
+  readonly firstMissing: string | undefined;
+  /** Segments that recovery would read, up to the hole or the end. */
+  readonly count: number;
+  /** The last one of them; `undefined` when the backup's own first segment is missing. */
+  readonly newest: { readonly name: string; readonly lastModified: Date } | undefined;
+  /** The timeline that recovery would end on, were there no hole. */
+  readonly timeline: number;
+}
+
+/** What a listing has shown, as {@link coverageOf} needs it. */
+export interface WalListing {
+  /** When each segment was stored, by name. */
+  readonly segments: ReadonlyMap<string, Date>;
+  readonly histories: readonly TimelineHistory[];
+}
+
+/**
+ * Lists the WAL from `startSegment` on and follows it as recovery to the latest timeline does, through forks.
+ * @throws DrawbridgeError `DB_ARCHIVE_INVALID` when the first segment or a history file is damaged; what the store throws.
+ */
+export async function walCoverage(source: WalSource, startSegment: string, signal?: AbortSignal): Promise<WalCoverage> {
+  const listing = await readListing(source, startSegment, signal);
+  if (!listing.segments.has(startSegment)) {
+    return { firstMissing: startSegment, count: 0, newest: undefined, timeline: timelineOf(startSegment) };
+  }
+  const segmentBytes =
+    source.known().segmentBytes ?? (await peekSegment(source.store, startSegment, signal)).segmentBytes;
+  return coverageOf(startSegment, listing, segmentBytes);
+}
+
+async function readListing(source: WalSource, first: string, signal: AbortSignal | undefined): Promise<WalListing> {
+  const segments = new Map<string, Date>();
+  const histories: TimelineHistory[] = [];
+  for await (const { name, objects } of listWal(source.store, first, signal)) {
+    const kind = walKind(name);
+    const object = objects.find(isReadable);
+    if (kind === "segment" && object) segments.set(name, object.lastModified);
+    const history = kind === "history" ? await source.readHistory(timelineOf(name), { signal }) : undefined;
+    if (history) histories.push(history);
+  }
+  return { segments, histories };
+}
+
+/** {@link walCoverage} of what is listed. Pure. */
+export function coverageOf(
+  startSegment: string,
+  { segments, histories }: WalListing,
+  segmentBytes: number,
+): WalCoverage {
+  const start = parseSegmentName(startSegment, segmentBytes);
+  const alone: TimelineHistory = { timeline: start.timeline, ancestors: [] };
+  const way = histories
+    .filter((history) => isDescendant(history, start.timeline))
+    .reduce((best, one) => (one.timeline > best.timeline ? one : best), alone);
+  const nameAt = (number: bigint): string => {
+    return segmentName({ timeline: timelineOfSegment(way, number, segmentBytes), number }, segmentBytes);
+  };
+  // a history without a segment of its own leads on all the same
+  const parent = way.ancestors.at(-1);
+  const fork = parent && forkLsn(way, parent.timeline);
+  let end = fork === undefined ? start.number : fork / BigInt(segmentBytes);
+  for (const name of segments.keys()) {
+    const { number } = parseSegmentName(name, segmentBytes);
+    if (number > end && nameAt(number) === name) end = number;
+  }
+  let number = start.number;
+  while (number <= end && segments.has(nameAt(number))) number += 1n;
+  const newest = number === start.number ? undefined : nameAt(number - 1n);
+  return {
+    firstMissing: number <= end ? nameAt(number) : undefined,
+    count: Number(number - start.number),
+    newest: newest === undefined ? undefined : { name: newest, lastModified: segments.get(newest) ?? new Date(0) },
+    timeline: way.timeline,
+  };
+}
