@@ -1,12 +1,11 @@
 #!/usr/bin/env node
 // Compiles src/archive/codec/assembly (AssemblyScript) to codec.wasm, and writes beside it what it was made from.
 // The compiler is fetched by npx and is no dependency: it brings 94 MB, and the module changes rarely.
-// `node bin/build-codec.mjs [FOLDER]` writes into FOLDER instead.
+// `node bin/build-codec.mjs FOLDER` writes into FOLDER instead, `--hash` only says what the sources' hash is.
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
 
 const compiler = "assemblyscript@0.28.20";
 const flags = ["-O3", "--noAssert", "--runtime", "stub", "--enable", "simd", "--enable", "bulk-memory", "--noColors"];
@@ -14,7 +13,7 @@ const codec = resolve(import.meta.dirname, "../src/archive/codec");
 const assembly = join(codec, "assembly");
 
 /** SHA-256 over name and text of each source, the compiler's version and its flags. */
-export function hashSources() {
+function hashSources() {
   const hash = createHash("sha256").update(`${compiler} ${flags.join(" ")}\n`);
   const names = readdirSync(assembly).filter((name) => name.endsWith(".as.ts"));
   for (const name of names.toSorted()) hash.update(`${name}\n`).update(readFileSync(join(assembly, name)));
@@ -22,7 +21,7 @@ export function hashSources() {
 }
 
 /** Compiles into `folder`: codec.wasm and codec.wasm.json. */
-export function buildCodec(folder) {
+function buildCodec(folder) {
   const wasm = join(folder, "codec.wasm");
   execFileSync("npx", ["--yes", "-p", compiler, "asc", "codec.as.ts", "-o", wasm, ...flags], {
     cwd: assembly,
@@ -36,4 +35,6 @@ function sha256(bytes) {
   return createHash("sha256").update(bytes).digest("hex");
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) buildCodec(resolve(process.argv[2] ?? codec));
+const [wish] = process.argv.slice(2);
+if (wish === "--hash") process.stdout.write(`${hashSources()}\n`);
+else buildCodec(resolve(wish ?? codec));
