@@ -27,7 +27,7 @@ install_packages() {
   # no cluster of the distribution's: the agent restores the only one
   mkdir -p /etc/postgresql-common
   echo "create_main_cluster = false" > /etc/postgresql-common/createcluster.conf
-  apt-get install --yes --no-install-recommends "postgresql-$major" nodejs lzop lz4 openssl
+  apt-get install --yes --no-install-recommends "postgresql-$major" nodejs lzop openssl
   systemctl disable --now postgresql.service || true
 }
 
