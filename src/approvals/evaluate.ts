@@ -23,8 +23,7 @@ export function evaluate(input: EvaluationInput): Verdict {
   // what was consumed was consumed in time; later votes on it only matter as withdrawal or veto
   const inTime = input.request.state === "CONSUMED" || input.now.getTime() < input.request.expiresAt.getTime();
   const placeOk = input.messageGone !== true && input.channelShared !== true;
-  // who reacted but is not named may have vetoed
-  const allSeen = input.truncated?.includes(input.policy.vetoEmoji) !== true;
+  const allSeen = everyVetoIsJudged(input, votes);
   const because: NamedResult[] = [
     leaf(
       "same-plan",
@@ -49,7 +48,7 @@ export function evaluate(input: EvaluationInput): Verdict {
     leaf(
       "all-vetoes-seen",
       allSeen,
-      allSeen ? "Slack named everyone who stopped it" : "Slack does not name everyone who reacted to stop it",
+      allSeen ? "everyone who reacted to stop it is known" : "not everyone who reacted to stop it is known",
     ),
     leaf("in-time", inTime, inTime ? "not expired" : "expired before enough people approved and it ran"),
     {
@@ -70,6 +69,12 @@ export function evaluate(input: EvaluationInput): Verdict {
     judge({ digestOk, placeOk, inTime, veto: votes.vetoes.length > 0, allSeen, missing });
   const ok = state === "open";
   return { state, missing, ...votes, reasons: { name: "gate", ok, says: ok ? "open" : state, because } };
+}
+
+/** Who reacted but is not named, or is on the list but described by nobody, may have vetoed. */
+function everyVetoIsJudged({ truncated, policy }: EvaluationInput, { ignored }: SortedVotes): boolean {
+  if (truncated?.includes(policy.vetoEmoji) === true) return false;
+  return !ignored.some(({ name, reason }) => name === policy.vetoEmoji && reason === "unknown-account");
 }
 
 interface Findings {

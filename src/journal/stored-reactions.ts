@@ -53,7 +53,8 @@ export interface StopQuery {
 export async function knownStoppers(db: Queryable, query: StopQuery): Promise<Stopper[]> {
   const rows = await db.query<{ approval_id: string; who: string; veto: boolean }>(
     `select v.approval_id, v.person as who, v.decision = 'veto' as veto from journal.vote v
-     where v.approval_id = any ($1) and ((v.decision = 'veto' and v.eligible)
+     where v.approval_id = any ($1)
+       and ((v.decision = 'veto' and (v.eligible or (v.slack_user = any ($5) and ${notJudged("v")})))
        or (v.decision = 'approve' and v.slack_user = any ($6) and v.withdrawn_at >= $2))
      union
      select a.id, coalesce(v.person, e.said_by), e.veto
@@ -85,6 +86,11 @@ export function storedReactions(a: string, approveEmoji: string, vetoEmoji: stri
       and i.body #>> '{event,item,channel}' = ${a}.channel
       and ((i.body #>> '{event,type}' = 'reaction_added' and split_part(i.body #>> '{event,reaction}', '::', 1) = ${vetoEmoji})
         or (i.body #>> '{event,type}' = 'reaction_removed' and split_part(i.body #>> '{event,reaction}', '::', 1) = ${approveEmoji}))`;
+}
+
+/** SQL: whether the bot knew too little of who gave vote `v` to say that it does not count. */
+export function notJudged(v: string): string {
+  return `${v}.reason in ('not-listed', 'unknown-account')`;
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { Queryable } from "../postgres/connect.ts";
 import { encodeJson, type JsonObject } from "./json.ts";
 import type { WindowName } from "./phase.ts";
-import { saidSince, storedReactions } from "./stored-reactions.ts";
+import { notJudged, saidSince, storedReactions } from "./stored-reactions.ts";
 
 export type WindowState = "asking" | "open" | "closed" | "put-back" | "cancelled";
 
@@ -176,8 +176,9 @@ function stoppers(w: string): string {
   return `select s.person, s.veto from (
       select v.person, v.decision = 'veto' as veto, v.observed_at as at
       from journal.approval a join journal.vote v on v.approval_id = a.id
-      where a.window_id = ${w}.id and a.state = 'CONSUMED' and v.eligible
-        and (v.decision = 'veto' or (v.withdrawn_at >= ${since} and v.observed_at <= ${w}.opened_at))
+      where a.window_id = ${w}.id and a.state = 'CONSUMED' and (
+        (v.decision = 'veto' and (v.eligible or (${w}.facts -> 'vetoers' ? v.slack_user and ${notJudged("v")})))
+        or (v.decision = 'approve' and v.eligible and v.withdrawn_at >= ${since} and v.observed_at <= ${w}.opened_at))
       union all
       select coalesce(v.person, e.said_by), e.veto, e.received_at
       from journal.approval a

@@ -79,10 +79,14 @@ export function unmet(result: NamedResult): string[] {
   return result.because.filter((part) => !part.ok).map((part) => part.says);
 }
 
-/** Slack accounts of everyone who may stop a window: on the list, and not among those who asked. */
-export function vetoersOf({ approvers, requesters }: Pick<GatesToJudge, "approvers" | "requesters">): string[] {
+/**
+ * Slack accounts of everyone who may stop a window: on the list, and not among those who asked for it. Whoever asks for
+ * something after having vetoed has vetoed.
+ */
+export function vetoersOf({ approvers, approvals }: Pick<GatesToJudge, "approvers" | "approvals">): string[] {
+  const asked = new Set(approvals.flatMap(({ requesters }) => requesters));
   return approvers
-    .filter(({ person, slack }) => ![person, ...slack].some((name) => requesters.includes(name)))
+    .filter(({ person, slack }) => ![person, ...slack].some((name) => asked.has(name)))
     .flatMap(({ slack }) => slack);
 }
 
