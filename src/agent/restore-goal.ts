@@ -82,7 +82,10 @@ async function findBackup(
   if (segmentBytes !== usualSegmentBytes) backups = await listBackups(store, { segmentBytes, signal });
   const first = backups.map((backup) => backup.startSegment).toSorted((a, b) => (a < b ? -1 : 1))[0];
   const segments = first === undefined ? new Set<string>() : await listSegments(store, first, signal);
-  return { backup: chooseBackup({ backups, wanted, segments, segmentBytes, systemIdentifier }), segmentBytes };
+  return {
+    backup: chooseBackup({ backups, wanted, segments, segmentBytes, systemIdentifier, skipRefused: true }),
+    segmentBytes,
+  };
 }
 
 /** The cluster's segment size as its own WAL tells it. */

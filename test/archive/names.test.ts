@@ -106,9 +106,10 @@ describe("choosing a base backup", () => {
     expect(chooseBackup(choice).name).toBe(newer.name);
   });
 
-  test("not one whose WAL has a hole", () => {
+  test("not one whose WAL has a hole: refused, or skipped when that is asked for", () => {
     const holed = new Set([...all].filter((name) => name !== "000000010000000000000009"));
-    expect(chooseBackup({ ...choice, segments: holed }).name).toBe(older.name);
+    expect(() => chooseBackup({ ...choice, segments: holed })).toThrow(/000000010000000000000009/);
+    expect(chooseBackup({ ...choice, segments: holed, skipRefused: true }).name).toBe(older.name);
     expect(() => chooseBackup({ ...choice, segments: holed, wanted: newer.name })).toThrow(/000000010000000000000009/);
   });
 

@@ -32,6 +32,7 @@ const packageRooms: readonly (readonly [pattern: RegExp, rooms: readonly string[
   [/^(@aws-sdk|@smithy)\//, ["aws"]],
   [/^heroku-client(\/|$)/, ["heroku"]],
   [/^execa$/, ["postgres", "archive", "agent"]],
+  [/^@streamparser\/json$/, ["archive"]],
   [/^commander$/, ["cli"]],
   [/^yaml$/, ["config"]],
   [/^@resvg\/resvg-js$/, ["report"]],

@@ -36,3 +36,42 @@ export function formatTablespaceMap(directories: ReadonlyMap<string, string>): s
   const escape = (path: string): string => path.replace(/[\\\n\r]/g, (char) => `\\${char}`);
   return [...directories].map(([oid, path]) => `${oid} ${escape(path)}\n`).join("");
 }
+
+/** Where a `backup_label` was found. */
+export interface LabelSources {
+  /** WAL-G's `backup_label.tar`, written after all else. */
+  readonly ownPart: string | undefined;
+  /** Heroku's archive has it in the sentinel. */
+  readonly sentinel: string | undefined;
+  /** WAL-E's exclusive backup leaves it among the other files; a stale one may lie there as well. */
+  readonly partitions: readonly string[];
+}
+
+/** Which backup a label has to be of. */
+export interface LabelExpectation {
+  readonly name: string;
+  readonly timeline: number;
+  readonly startSegment: string;
+  readonly startLsn: bigint;
+}
+
+/**
+ * The one `backup_label` that counts: the one written for this backup wins over a stray file of the data directory. It has
+ * to fit the backup's name: with a wrong one PostgreSQL would recover from the wrong place without a word. Pure.
+ * @throws DrawbridgeError `DB_ARCHIVE_INVALID` when there is none or it is of another backup.
+ */
+export function chooseLabel(sources: LabelSources, expected: LabelExpectation): string {
+  const chosen = sources.ownPart ?? sources.sentinel ?? sources.partitions.at(-1);
+  if (chosen === undefined)
+    throw invalid(expected, "backup_label is neither in the sentinel nor in its parts, and cannot be made up");
+  const label = parseBackupLabel(chosen, expected.name);
+  if (label.startSegment !== expected.startSegment || label.startLsn !== expected.startLsn)
+    throw invalid(expected, `backup_label is of another backup, which starts in ${label.startSegment}`);
+  if (label.timeline !== undefined && label.timeline !== expected.timeline)
+    throw invalid(expected, `backup_label is of timeline ${label.timeline}`);
+  return chosen;
+}
+
+function invalid(expected: LabelExpectation, what: string): DrawbridgeError {
+  return new DrawbridgeError("DB_ARCHIVE_INVALID", `${expected.name}: ${what}`);
+}

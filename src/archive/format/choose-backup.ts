@@ -12,21 +12,24 @@ export interface BackupChoice {
   readonly segmentBytes: number;
   /** The source's; a backup that says another is refused. */
   readonly systemIdentifier?: bigint | undefined;
+  /** For `LATEST`: take the newest that can be restored, instead of refusing when the newest of all cannot. */
+  readonly skipRefused?: boolean | undefined;
 }
 
 /**
- * The backup to restore: the one that is named, or the newest that can be restored and whose WAL is all there. Pure.
+ * The backup to restore: the one that is named, or the one with the greatest timeline and start, whatever the clocks say. Pure.
  * @throws DrawbridgeError `DB_ARCHIVE_INVALID` that says of each backup why it will not do.
  */
 export function chooseBackup(choice: BackupChoice): Backup {
-  const named = choice.wanted === "LATEST" ? choice.backups : choice.backups.filter((b) => b.name === choice.wanted);
+  const isLatest = choice.wanted === "LATEST";
+  const named = isLatest ? choice.backups : choice.backups.filter((b) => b.name === choice.wanted);
   if (named.length === 0) {
-    const what = choice.wanted === "LATEST" ? "no completed base backup" : `no base backup ${choice.wanted}`;
+    const what = isLatest ? "no completed base backup" : `no base backup ${choice.wanted}`;
     throw new DrawbridgeError("DB_ARCHIVE_INVALID", `the archive holds ${what}`);
   }
+  const newestFirst = named.toSorted((a, b) => b.timeline - a.timeline || (a.startLsn < b.startLsn ? 1 : -1));
   const refusals: string[] = [];
-  // listed oldest first by timeline and position
-  for (const backup of [...named].reverse()) {
+  for (const backup of choice.skipRefused === true ? newestFirst : newestFirst.slice(0, 1)) {
     const refusal = whyNot(backup, choice);
     if (refusal === undefined) return backup;
     refusals.push(`${backup.name}: ${refusal}`);

@@ -110,9 +110,14 @@ export function describeBackup(name: string, sentinel: Sentinel, completedAt: Da
   if (stopSegment === undefined) {
     throw new DrawbridgeError("DB_ARCHIVE_INVALID", `${key} does not say where the backup stopped`);
   }
-  const isDelta = parts.isDelta || sentinel.deltaFrom !== undefined;
-  const refusal = isDelta
-    ? `it is a delta on ${sentinel.deltaFrom ?? "an earlier backup"}; restore that full backup, or take a new full one`
-    : undefined;
+  const refusal = parts.isDelta || sentinel.deltaFrom !== undefined ? deltaRefusal(name, sentinel) : undefined;
   return { name, sentinelKey: key, completedAt, timeline, startSegment, startLsn, stopSegment, sentinel, refusal };
+}
+
+/** A delta's own name holds the start of the backup below it: `base_<segment>_D_<segment of that one>`. */
+function deltaRefusal(name: string, sentinel: Sentinel): string {
+  const below = sentinel.deltaFrom ?? `base_${name.slice(name.indexOf("_D_") + 3)}`;
+  const full = sentinel.deltaFullName ?? (/_D_/.test(below) ? undefined : below);
+  const instead = full === undefined ? "the full backup at its bottom" : `the full backup ${full}`;
+  return `it is a delta on ${below}, which is not restored here; restore ${instead} instead, or take a new full one`;
 }

@@ -10,41 +10,77 @@ export interface BackupParts {
   readonly last: readonly ObjectInfo[];
 }
 
+/** An object of an archive and what is wrong with it. */
+export interface Problem {
+  readonly object: string;
+  readonly reason: string;
+}
+
+/** `<object>: <reason>`. */
+export function problemText({ object, reason }: Problem): string {
+  return `${object}: ${reason}`;
+}
+
 /**
  * Lists a backup's tar partitions and checks that their numbers leave no gap.
  * @throws DrawbridgeError `DB_ARCHIVE_INVALID` that names the missing part.
  */
 export async function listParts(store: ObjectStore, backup: Backup, signal?: AbortSignal): Promise<BackupParts> {
-  const prefix = partsPrefix(backup.name);
-  const numbered = new Map<number, ObjectInfo>();
-  const special = new Map<string, ObjectInfo>();
-  for await (const object of store.list(prefix, signal ? { signal } : {})) {
-    const name = object.key.slice(prefix.length);
-    const number = /^part_(\d+)\.tar(?:\.\w+)?$/.exec(name)?.[1];
-    const word = /^(pg_control|backup_label)\.tar(?:\.\w+)?$/.exec(name)?.[1];
-    if (word !== undefined) special.set(word, object);
-    if (number === undefined) continue;
-    if (numbered.has(Number(number))) {
-      throw new DrawbridgeError("DB_ARCHIVE_INVALID", `${prefix}: two objects for part ${number}`);
-    }
-    numbered.set(Number(number), object);
-  }
-  checkNumbers(backup, prefix, numbered);
-  const last = ["backup_label", "pg_control"].map((word) => special.get(word)).filter((object) => object !== undefined);
-  if (backup.sentinel.writer === "wal-g" && !special.has("pg_control")) {
-    throw new DrawbridgeError("DB_ARCHIVE_INVALID", `${prefix}pg_control.tar is missing`);
-  }
-  return { partitions: [...numbered.values()], last };
+  const { problems, ...parts } = await surveyParts(store, backup, signal);
+  const [first] = problems;
+  if (first) throw new DrawbridgeError("DB_ARCHIVE_INVALID", problemText(first));
+  return parts;
 }
 
-function checkNumbers(backup: Backup, prefix: string, numbered: ReadonlyMap<number, ObjectInfo>): void {
-  const first = backup.sentinel.writer === "wal-g" ? 1 : 0;
-  const count = backup.sentinel.partCount ?? numbered.size;
-  if (count === 0) throw new DrawbridgeError("DB_ARCHIVE_INVALID", `${prefix}: no tar partition`);
-  const digits = first === 0 ? 8 : 3;
-  for (let number = first; number < first + count; number += 1) {
-    if (numbered.has(number)) continue;
-    const name = `part_${String(number).padStart(digits, "0")}`;
-    throw new DrawbridgeError("DB_ARCHIVE_INVALID", `${prefix}${name}.tar is missing`);
+/** As {@link listParts}, but says all that is wrong instead of throwing. */
+export async function surveyParts(
+  store: ObjectStore,
+  backup: Backup,
+  signal?: AbortSignal,
+): Promise<BackupParts & { readonly problems: readonly Problem[] }> {
+  const prefix = partsPrefix(backup.name);
+  const objects: ObjectInfo[] = [];
+  for await (const object of store.list(prefix, signal ? { signal } : {})) objects.push(object);
+  return { ...sortParts(objects, prefix), problems: whatIsMissing(objects, backup, prefix) };
+}
+
+const numberedPart = /^part_(\d+)\.tar(?:\.\w+)?$/;
+const specialPart = /^(pg_control|backup_label)\.tar(?:\.\w+)?$/;
+// written by WAL-G's copy composer: files of an earlier backup that did not change
+const copiedPart = /^copy_\d+\.tar(?:\.\w+)?$/;
+
+function sortParts(objects: readonly ObjectInfo[], prefix: string): BackupParts {
+  const named = (pattern: RegExp): ObjectInfo[] => objects.filter(({ key }) => pattern.test(key.slice(prefix.length)));
+  const number = ({ key }: ObjectInfo): number => Number(numberedPart.exec(key.slice(prefix.length))?.[1]);
+  const numbered = named(numberedPart).toSorted((a, b) => number(a) - number(b));
+  // in key order backup_label comes before pg_control, which is the order they are wanted in
+  return { partitions: [...numbered, ...named(copiedPart)], last: named(specialPart) };
+}
+
+/** Gaps in the numbers, numbers that come twice, and WAL-G's two extra partitions. Pure. */
+function whatIsMissing(objects: readonly ObjectInfo[], backup: Backup, prefix: string): Problem[] {
+  const problems: Problem[] = [];
+  const names = objects.map(({ key }) => key.slice(prefix.length));
+  const isWalG = backup.sentinel.writer === "wal-g";
+  const count = new Map<number, number>();
+  for (const name of names) {
+    const digits = numberedPart.exec(name)?.[1];
+    if (digits !== undefined) count.set(Number(digits), (count.get(Number(digits)) ?? 0) + 1);
   }
+  const [first, digits] = isWalG ? [1, 3] : [0, 8];
+  const last = Math.max(...count.keys(), first - 1 + (backup.sentinel.partCount ?? 1));
+  for (let number = first; number <= last && problems.length < 100; number += 1) {
+    const found = count.get(number) ?? 0;
+    const name = `${prefix}part_${String(number).padStart(digits, "0")}.tar`;
+    if (found === 0) problems.push({ object: name, reason: "it is missing" });
+    if (found > 1) problems.push({ object: name, reason: `it is there ${found} times` });
+  }
+  const specials = names.map((name) => specialPart.exec(name)?.[1]).filter((word) => word !== undefined);
+  for (const word of ["backup_label", "pg_control"]) {
+    const found = specials.filter((one) => one === word).length;
+    if (found > 1) problems.push({ object: `${prefix}${word}.tar`, reason: `it is there ${found} times` });
+  }
+  if (isWalG && !specials.includes("pg_control"))
+    problems.push({ object: `${prefix}pg_control.tar`, reason: "it is missing" });
+  return problems;
 }

@@ -23,6 +23,10 @@ export interface Sentinel {
   readonly pgVersionNum: number | undefined;
   /** The backup that a WAL-G delta builds upon. */
   readonly deltaFrom: string | undefined;
+  /** The full backup at the bottom of the chain of deltas. */
+  readonly deltaFullName: string | undefined;
+  /** Whether WAL-G's manifest `files_metadata.json` was switched off. */
+  readonly hasManifest: boolean;
 }
 
 type JsonObject = Readonly<Record<string, unknown>>;
@@ -53,6 +57,8 @@ export function parseSentinel(text: string, key: string): Sentinel {
     systemIdentifier: asBig(root["SystemIdentifier"] ?? root["system_identifier"]),
     pgVersionNum: asNumber(root["PgVersion"]),
     deltaFrom: asText(root["DeltaFrom"]),
+    deltaFullName: asText(root["DeltaFullName"]),
+    hasManifest: isWalG && root["FilesMetadataDisabled"] !== true,
   };
 }
 

@@ -1,7 +1,9 @@
-import { chmod, mkdir, open, type FileHandle } from "node:fs/promises";
-import { dirname, join } from "node:path";
 import { DrawbridgeError } from "../../errors.ts";
-import { readTar, type TarMember } from "../tar/tar.ts";
+import type { TarMember } from "../tar/tar-header.ts";
+import type { TarHandler } from "../tar/tar-parser.ts";
+import type { FileWriter } from "./file-writer.ts";
+import { cleanName, isRestoredDir, isVolume, restoredName, segmentBeforeIt, tablespaceOf } from "./member-fate.ts";
+import { addName, keptFiles, largeFileBytes, noNames, requiredNames, type PartFacts } from "./part-facts.ts";
 
 /** Who owns what is restored; left as they are when absent (we are not root). */
 export interface Owner {
@@ -9,157 +11,130 @@ export interface Owner {
   readonly gid: number;
 }
 
-/** Where members go and what was seen of them. One for all parts of a restore. */
+/** Where members go. */
 export interface ExtractionTarget {
   /** The data directory. */
   readonly into: string;
   /** Gets one directory for each tablespace, named by its object identifier. */
   readonly tablespacesDir: string;
   readonly owner: Owner | undefined;
-  readonly seen: Seen;
-  /** Told of every chunk written. */
-  onBytes(count: number): void;
 }
 
-/** What the parts contained, for the checks at the end. */
-export interface Seen {
-  fileBytes: number;
-  readonly tablespaceOids: Set<string>;
-  /** Names like `base/1/16384.1`, whose predecessor has to exist. */
-  readonly laterSegments: string[];
-  readonly hardLinks: Array<{ readonly path: string; readonly target: string; readonly key: string }>;
-  /** Directories made already. */
-  readonly madeDirs: Set<string>;
+/** How one tar partition is unpacked. */
+export interface ExtractionOptions {
+  /** The object, for errors. */
+  readonly key: string;
+  /** Absent: nothing is written, the content is only looked at. */
+  readonly files: FileWriter | undefined;
+  /** Told of every member, for a comparison with a manifest. */
+  readonly onName?: ((name: string) => void) | undefined;
 }
-
-/** A record with nothing seen yet. */
-export function nothingSeen(): Seen {
-  return { fileBytes: 0, tablespaceOids: new Set(), laterSegments: [], hardLinks: [], madeDirs: new Set() };
-}
-
-/** Adds what one part contained to what all contained. */
-export function addSeen(all: Seen, one: Seen): void {
-  all.fileBytes += one.fileBytes;
-  for (const oid of one.tablespaceOids) all.tablespaceOids.add(oid);
-  all.laterSegments.push(...one.laterSegments);
-  all.hardLinks.push(...one.hardLinks);
-}
-
-/** The control file is written under this name until all else is proven to be there. */
-export const controlFileInWaiting = "global/pg_control.restoring";
-
-/** Directories whose contents belong to the host that wrote the archive, not to ours. */
-const emptied = ["pg_wal", "pg_xlog", "pg_replslot", "pg_stat_tmp"];
-const dropped =
-  /^(?:[^/]+\.signal|recovery\.(?:conf|done)|postmaster\.\w+|[^/]+\.pid|tablespace_map\.old|backup_label\.old|promote)$/;
-const movedAside = /^(?:postgresql\.auto\.conf|postgresql\.conf|pg_hba\.conf|pg_ident\.conf)$/;
 
 /**
- * Unpacks one tar stream into the target. Nothing is ever written outside `into` and `tablespacesDir`.
- * @throws DrawbridgeError `DB_ARCHIVE_INVALID` that names `key` for a damaged or hostile member.
+ * Unpacks one tar stream as it is parsed and notes what it held. Nothing is ever written outside the target's two
+ * directories: no symlink of the archive is made, and names with `..` are refused.
+ * Its methods throw DrawbridgeError `DB_ARCHIVE_INVALID` that names the object and the member.
  */
-export async function extractTar(source: AsyncIterable<Buffer>, key: string, target: ExtractionTarget): Promise<void> {
-  for await (const member of readTar(source, key)) {
-    const name = cleanName(member.name, key);
-    if (member.kind === "file") await extractFile(member, name, target);
-    else if (member.kind === "directory") await makeDir(placeOf(name, target), target);
-    else await extractLink(member, name, key, target);
+export class Extraction implements TarHandler {
+  readonly facts: PartFacts;
+  readonly #options: ExtractionOptions;
+  readonly #oids = new Set<string>();
+  readonly #required = new Set<string>();
+  #keep: { readonly name: string; readonly parts: Buffer[] } | undefined;
+  #isWriting = false;
+
+  constructor(options: ExtractionOptions) {
+    this.#options = options;
+    this.facts = {
+      key: options.key,
+      members: 0,
+      fileBytes: 0,
+      tablespaceOids: [],
+      laterSegments: [],
+      largeFiles: [],
+      hardLinks: [],
+      required: [],
+      names: noNames(),
+      kept: {},
+    };
   }
-}
 
-/** Where a member of the archive lies on this host; `pg_tblspc/<oid>/…` leads into our own tablespace directories. */
-export function placeOf(name: string, target: Pick<ExtractionTarget, "into" | "tablespacesDir" | "seen">): string {
-  const tablespace = /^pg_tblspc\/(\d+)(?:\/(.*))?$/.exec(name);
-  if (!tablespace?.[1]) return name === "" ? target.into : join(target.into, name);
-  target.seen.tablespaceOids.add(tablespace[1]);
-  return join(target.tablespacesDir, tablespace[1], tablespace[2] ?? "");
-}
+  open(member: TarMember): void {
+    const { facts } = this;
+    const name = cleanName(member.name, this.#options.key);
+    facts.members += 1;
+    addName(facts.names, name);
+    this.#options.onName?.(name);
+    this.#note(name, member);
+    if (member.kind === "file") this.#openFile(name, member);
+    else if (member.kind === "directory") this.#makeDir(name);
+    else this.#link(name, member);
+  }
 
-/** Makes a directory and those above it, once. */
-export async function makeDir(path: string, target: Pick<ExtractionTarget, "owner" | "seen">): Promise<void> {
-  if (target.seen.madeDirs.has(path)) return;
-  const parent = dirname(path);
-  try {
-    await mkdir(path, { mode: 0o700 });
-    if (target.owner) await chownPath(path, target.owner);
-  } catch (cause) {
-    const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
-    if (code === "ENOENT" && parent !== path) {
-      await makeDir(parent, target);
-      target.seen.madeDirs.delete(path);
-      return makeDir(path, target);
+  data(bytes: Uint8Array): void {
+    this.#keep?.parts.push(Buffer.from(bytes));
+    if (this.#isWriting) this.#options.files?.write(bytes);
+  }
+
+  close(): void {
+    if (this.#isWriting) this.#options.files?.close();
+    this.#isWriting = false;
+    if (this.#keep) this.facts.kept[this.#keep.name] = Buffer.concat(this.#keep.parts).toString("base64");
+    this.#keep = undefined;
+  }
+
+  /** After the last member. */
+  finish(): PartFacts {
+    this.facts.tablespaceOids = [...this.#oids];
+    this.facts.required = [...this.#required];
+    return this.facts;
+  }
+
+  #note(name: string, member: TarMember): void {
+    const tablespace = tablespaceOf(name);
+    if (tablespace) this.#oids.add(tablespace.oid);
+    if (requiredNames.has(name)) this.#required.add(name);
+    if (/^pg_(?:xact|clog)\//.test(name)) this.#required.add("pg_xact");
+    if (member.kind !== "file") return;
+    this.facts.fileBytes += member.sizeBytes;
+    if (segmentBeforeIt(name) !== undefined) this.facts.laterSegments.push(name);
+    if (member.sizeBytes >= largeFileBytes) this.facts.largeFiles.push(name);
+    const limit = keptFiles.get(name);
+    if (limit === undefined) return;
+    if (member.sizeBytes > limit) throw this.#invalid(`${name} has ${member.sizeBytes} bytes, which it never has`);
+    this.#keep = { name, parts: [] };
+  }
+
+  #openFile(name: string, member: TarMember): void {
+    const as = restoredName(name);
+    if (as === undefined || !this.#options.files) return;
+    this.#isWriting = true;
+    this.#options.files.open(as, member.sizeBytes);
+  }
+
+  #makeDir(name: string): void {
+    if (isRestoredDir(name)) this.#options.files?.makeDir(name);
+  }
+
+  /** Links of the writing host are never followed: directories become directories, hard links wait for all parts. */
+  #link(name: string, member: TarMember): void {
+    if (member.kind === "hardlink") {
+      const to = cleanName(member.linkName, this.#options.key);
+      const as = restoredName(name);
+      const target = restoredName(to);
+      if (as === undefined) return;
+      if (target === undefined) throw this.#invalid(`the hard link ${name} leads to ${to}, which is not restored`);
+      this.facts.hardLinks.push({ name: as, target });
+      return;
     }
-    if (code !== "EEXIST") throw cause;
+    if (member.kind === "symlink" && isVolume(name)) this.#makeDir(name);
+    else
+      throw this.#invalid(
+        `${name} is a ${member.kind === "other" ? "device or pipe" : member.kind}; that is not restored`,
+      );
   }
-  target.seen.madeDirs.add(path);
-}
 
-/** The name without leading slashes and `./`; `""` is the data directory itself. */
-function cleanName(name: string, key: string): string {
-  const parts = name.split("/").filter((part) => part !== "" && part !== ".");
-  if (parts.includes("..") || name.includes("\0")) {
-    throw new DrawbridgeError(
-      "DB_ARCHIVE_INVALID",
-      `${key}: a member wants to lie outside the data directory: ${name}`,
-    );
+  #invalid(what: string): DrawbridgeError {
+    return new DrawbridgeError("DB_ARCHIVE_INVALID", `${this.#options.key}: ${what}`);
   }
-  return parts.join("/");
-}
-
-async function extractFile(member: TarMember, name: string, target: ExtractionTarget): Promise<void> {
-  target.seen.fileBytes += member.sizeBytes;
-  if (name === "" || emptied.some((dir) => name.startsWith(`${dir}/`)) || dropped.test(name)) return;
-  if (/\.[1-9]\d*$/.test(name) && /^(?:base|pg_tblspc|global)\//.test(name)) target.seen.laterSegments.push(name);
-  const renamed =
-    name === "global/pg_control" ? controlFileInWaiting : movedAside.test(name) ? `${name}.from-archive` : name;
-  const path = placeOf(renamed, target);
-  await makeDir(dirname(path), target);
-  await using file = await open(path, "w", 0o600);
-  if (target.owner) await file.chown(target.owner.uid, target.owner.gid);
-  await writeBody(file, member, target);
-}
-
-/** Gathers small chunks into large writes: a decompressor hands out 64 KiB at a time. */
-async function writeBody(file: FileHandle, member: TarMember, target: ExtractionTarget): Promise<void> {
-  let held: Buffer[] = [];
-  let heldBytes = 0;
-  const flush = async (): Promise<void> => {
-    if (heldBytes === 0) return;
-    await file.writev(held);
-    target.onBytes(heldBytes);
-    held = [];
-    heldBytes = 0;
-  };
-  for await (const chunk of member.body()) {
-    held.push(chunk);
-    heldBytes += chunk.length;
-    if (heldBytes >= 1024 * 1024) await flush();
-  }
-  await flush();
-}
-
-/** Links of the writing host are never followed: directories become directories, hard links wait for all parts. */
-async function extractLink(member: TarMember, name: string, key: string, target: ExtractionTarget): Promise<void> {
-  if (member.kind === "hardlink") {
-    target.seen.hardLinks.push({
-      path: placeOf(name, target),
-      target: placeOf(cleanName(member.linkName, key), target),
-      key,
-    });
-    return;
-  }
-  const isTopLevel = name !== "" && !name.includes("/");
-  const isTablespace = /^pg_tblspc\/\d+$/.test(name);
-  if (member.kind === "symlink" && (isTopLevel || isTablespace)) {
-    // a WAL or log volume of the source (or a tablespace): here it is a directory of our own
-    await makeDir(placeOf(name, target), target);
-    return;
-  }
-  throw new DrawbridgeError("DB_ARCHIVE_INVALID", `${key}: ${name} is a ${member.kind} that may not be restored`);
-}
-
-async function chownPath(path: string, owner: Owner): Promise<void> {
-  await using dir = await open(path, "r");
-  await dir.chown(owner.uid, owner.gid);
-  await chmod(path, 0o700);
 }

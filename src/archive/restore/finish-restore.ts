@@ -1,12 +1,14 @@
-import { chown, link, lstat, open, readFile, rename, rm, symlink } from "node:fs/promises";
-import { join } from "node:path";
+import { chown, link, lstat, mkdir, readlink, rename, rm, symlink } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { DrawbridgeError } from "../../errors.ts";
-import { formatTablespaceMap, parseBackupLabel, tablespaceMapOids } from "../format/backup-label.ts";
-import { readControlFile, type ControlFile } from "../format/control-file.ts";
-import type { Backup } from "../format/list-backups.ts";
-import { controlFileInWaiting, makeDir, placeOf, type ExtractionTarget } from "./extract.ts";
+import { formatTablespaceMap, tablespaceMapOids } from "../format/backup-label.ts";
+import type { ExtractionTarget } from "./extract.ts";
+import { placeOf } from "./file-writer.ts";
+import type { Judgement } from "./judge-backup.ts";
+import { controlFileInWaiting } from "./member-fate.ts";
 import { writeOwned } from "./owned-file.ts";
-import type { RestoreOptions } from "./restore.ts";
+import type { PartFacts } from "./part-facts.ts";
+import { syncDirectory } from "./restore-journal.ts";
 
 /** Without these PostgreSQL does not start, or makes them anew each time; archives leave some out. */
 const neededDirs = [
@@ -17,116 +19,87 @@ const neededDirs = [
   .join(" ")
   .split(" ");
 
-/** Must have come out of the archive: generated ones would be empty, which is wrong content. */
-const neededFromArchive = [
-  "PG_VERSION",
-  "base/1/PG_VERSION",
-  "global/pg_filenode.map",
-  "pg_xact",
-  controlFileInWaiting,
-];
-
-/**
- * What follows after the last part: checks, hard links, directories, labels, tablespaces, sync, and the control file last.
- * @throws DrawbridgeError `DB_ARCHIVE_INVALID` that says what is missing or does not fit.
- */
-export async function finishRestore(
-  options: RestoreOptions,
-  target: ExtractionTarget,
-  sync: (path: string) => Promise<void>,
-): Promise<ControlFile> {
-  const { backup, into } = options;
-  await makeHardLinks(target);
-  await checkComplete(options, target);
-  for (const dir of neededDirs) await makeDir(join(into, dir), target);
-  const control = await readControlFile(join(into, controlFileInWaiting));
-  if (options.systemIdentifier !== undefined && control.systemIdentifier !== options.systemIdentifier) {
-    throw invalid(backup, `it is of cluster ${control.systemIdentifier}, the source is ${options.systemIdentifier}`);
-  }
-  await writeLabels(options, target);
-  await sync(into);
-  if (target.seen.tablespaceOids.size > 0) await sync(options.tablespacesDir);
-  await rename(join(into, controlFileInWaiting), join(into, "global/pg_control"));
-  await syncDir(join(into, "global"));
-  return control;
+/** What was unpacked, and where. */
+export interface FinishOptions {
+  readonly target: ExtractionTarget;
+  readonly parts: readonly PartFacts[];
+  readonly judged: Judgement;
+  /** As the sentinel says; empty ones are in no part. */
+  readonly tablespaceOids: readonly string[];
+  readonly backupName: string;
 }
 
-async function makeHardLinks(target: ExtractionTarget): Promise<void> {
-  for (const wanted of target.seen.hardLinks) {
+/**
+ * What follows after the last part: hard links, directories, labels, tablespaces. Can be done again after it broke off.
+ * @returns object identifiers of all tablespaces
+ * @throws DrawbridgeError `DB_ARCHIVE_INVALID` that says what is missing.
+ */
+export async function finishFiles(options: FinishOptions): Promise<string[]> {
+  const { target, parts, judged } = options;
+  for (const part of parts) await makeHardLinks(part, target);
+  for (const { name, because } of judged.wantedFiles) {
+    if (await exists(placeOf(name, target))) continue;
+    throw new DrawbridgeError("DB_ARCHIVE_INVALID", `${options.backupName}: ${name} is missing, ${because} is there`);
+  }
+  for (const dir of neededDirs) await makeDir(join(target.into, dir), target);
+  // removed first: a hard link of the archive may have made it one with another file
+  await rm(join(target.into, "backup_label"), { force: true });
+  await writeOwned(join(target.into, "backup_label"), judged.label ?? "", target.owner);
+  const oids = [...new Set([...options.tablespaceOids, ...parts.flatMap((part) => part.tablespaceOids)])];
+  await placeTablespaces([...new Set([...oids, ...tablespaceMapOids(judged.tablespaceMap)])], target);
+  const { owner, into, tablespacesDir } = target;
+  for (const dir of owner ? [into, tablespacesDir] : []) await chown(dir, owner?.uid ?? 0, owner?.gid ?? 0);
+  return [...new Set([...oids, ...tablespaceMapOids(judged.tablespaceMap)])];
+}
+
+/** Gives the control file its name: from here on PostgreSQL can start. */
+export async function revealControlFile(into: string): Promise<void> {
+  await rename(join(into, controlFileInWaiting), join(into, "global/pg_control"));
+  await syncDirectory(join(into, "global"));
+}
+
+async function makeHardLinks(part: PartFacts, target: ExtractionTarget): Promise<void> {
+  for (const { name, target: to } of part.hardLinks) {
+    const path = placeOf(name, target);
     try {
-      await link(wanted.target, wanted.path);
+      await makeDir(dirname(path), target);
+      await rm(path, { force: true });
+      await link(placeOf(to, target), path);
     } catch (cause) {
-      throw new DrawbridgeError("DB_ARCHIVE_INVALID", `${wanted.key}: a hard link's target is in no part`, { cause });
+      const words = `${part.key}: the hard link ${name} cannot be made, ${to} is in no part`;
+      throw new DrawbridgeError("DB_ARCHIVE_INVALID", words, { cause });
     }
   }
 }
 
-async function checkComplete(options: RestoreOptions, target: ExtractionTarget): Promise<void> {
-  const { backup, into } = options;
-  for (const name of neededFromArchive) {
-    if (!(await exists(join(into, name))))
-      throw invalid(backup, `${name.replace(".restoring", "")} is in none of its parts`);
-  }
-  for (const name of target.seen.laterSegments) {
-    const [, stem, number] = /^(.*)\.(\d+)$/.exec(name) ?? [];
-    const before = number === "1" ? stem : `${stem}.${Number(number) - 1}`;
-    if (before !== undefined && !(await exists(placeOf(before, target))))
-      throw invalid(backup, `${before} is missing, ${name} is there`);
-  }
-  const expected = backup.sentinel.expandedSizeBytes;
-  if (expected === undefined) return;
-  // relations dropped during the backup are announced but absent; a lost last part shows in no other way
-  const allowed = options.allowShortfallBytes ?? 1024 * 1024 + Math.round(expected / 50);
-  const shortfall = expected - target.seen.fileBytes;
-  if (shortfall > allowed) {
-    throw invalid(
-      backup,
-      `its parts hold ${target.seen.fileBytes} bytes of ${expected} announced; a part is missing or cut`,
-    );
-  }
-}
-
-/** `backup_label` checked against the backup's name, `tablespace_map` led to our own directories. */
-async function writeLabels(options: RestoreOptions, target: ExtractionTarget): Promise<void> {
-  const { backup, into, owner, tablespacesDir } = options;
-  const label = backup.sentinel.backupLabel ?? (await readIfThere(join(into, "backup_label")));
-  if (label === undefined) throw invalid(backup, "backup_label is neither in the sentinel nor in its parts");
-  const start = parseBackupLabel(label, backup.name);
-  if (start.startSegment !== backup.startSegment || start.startLsn !== backup.startLsn) {
-    throw invalid(backup, `backup_label is of another backup, which starts in ${start.startSegment}`);
-  }
-  await writeOwned(join(into, "backup_label"), label, owner);
-  const map = backup.sentinel.tablespaceMap ?? (await readIfThere(join(into, "tablespace_map"))) ?? "";
-  for (const oid of tablespaceMapOids(map)) target.seen.tablespaceOids.add(oid);
+/** A directory of our own for each, and `tablespace_map` led there: PostgreSQL would make links to the source's paths. */
+async function placeTablespaces(oids: readonly string[], target: ExtractionTarget): Promise<void> {
+  const { into, owner, tablespacesDir } = target;
   const directories = new Map<string, string>();
-  for (const oid of target.seen.tablespaceOids) {
+  for (const oid of oids) {
     const dir = join(tablespacesDir, oid);
     await makeDir(dir, target);
     directories.set(oid, dir);
     const pointer = join(into, "pg_tblspc", oid);
-    if (!(await exists(pointer))) await symlink(dir, pointer);
+    const leadsTo = await readlink(pointer).catch(() => undefined);
+    if (leadsTo !== dir) {
+      await rm(pointer, { force: true });
+      await symlink(dir, pointer);
+    }
   }
   await rm(join(into, "tablespace_map"), { force: true });
   if (directories.size > 0) await writeOwned(join(into, "tablespace_map"), formatTablespaceMap(directories), owner);
-  if (owner) await chown(into, owner.uid, owner.gid);
 }
 
-async function readIfThere(path: string): Promise<string | undefined> {
-  return (await exists(path)) ? readFile(path, "utf8") : undefined;
+async function makeDir(path: string, { owner }: ExtractionTarget): Promise<void> {
+  const made = await mkdir(path, { recursive: true, mode: 0o700 });
+  if (made !== undefined && owner) await chown(path, owner.uid, owner.gid);
 }
 
-async function exists(path: string): Promise<boolean> {
+/** Whether something lies there, a link included. */
+export async function exists(path: string): Promise<boolean> {
   return lstat(path).then(
     () => true,
     () => false,
   );
-}
-
-async function syncDir(path: string): Promise<void> {
-  await using dir = await open(path, "r");
-  await dir.sync();
-}
-
-function invalid(backup: Backup, what: string): DrawbridgeError {
-  return new DrawbridgeError("DB_ARCHIVE_INVALID", `${backup.name}: ${what}`);
 }

@@ -1,40 +1,43 @@
-import { chown, mkdir, readdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
-import { execa } from "execa";
 import { systemClock } from "../../clock.ts";
-import { asDrawbridgeError, DrawbridgeError } from "../../errors.ts";
-import { decompress } from "../codec/decompress.ts";
+import { DrawbridgeError } from "../../errors.ts";
 import type { Backup } from "../format/list-backups.ts";
-import { listParts } from "../format/list-parts.ts";
+import { problemText, type Problem } from "../format/list-parts.ts";
 import type { ObjectInfo, ObjectStore } from "../store/object-store.ts";
-import { addSeen, extractTar, makeDir, nothingSeen, type ExtractionTarget, type Owner } from "./extract.ts";
-import { finishRestore } from "./finish-restore.ts";
+import type { ExtractionTarget, Owner } from "./extract.ts";
+import { finishFiles, revealControlFile } from "./finish-restore.ts";
+import { judgeBackup } from "./judge-backup.ts";
+import type { PartFacts } from "./part-facts.ts";
+import type { PartJob } from "./part-lane.ts";
+import { planRestore, type RestorePlan } from "./plan-restore.ts";
+import { removeStamps, startRestore, type RestoreStart } from "./prepare-dirs.ts";
+import { differsFromManifest, nameDifference } from "./read-parts.ts";
+import type { RestoreIdentity, RestoredRecord, RestoreJournal } from "./restore-journal.ts";
+import { ProgressMeter, type RestoreProgress } from "./restore-progress.ts";
+import { runParts } from "./run-parts.ts";
+import { BackgroundSync, syncFileSystems } from "./sync-disk.ts";
 
-/** How far a restore is. */
-export interface RestoreProgress {
-  readonly partsDone: number;
-  readonly partsTotal: number;
-  /** Bytes of files written. */
-  readonly bytesDone: number;
-  /** As the archive foretells it; absent where it does not. */
-  readonly bytesTotal: number | undefined;
-}
+export type { RestoreProgress } from "./restore-progress.ts";
+
+/** The kernel is told to write to the disk whenever so much has come; the last sync then has little left. */
+const syncEveryBytes = 512 * 1024 * 1024;
 
 /** What to restore and where. */
 export interface RestoreOptions {
   readonly store: ObjectStore;
   readonly backup: Backup;
-  /** The data directory; it has to be empty or absent. */
+  /** The data directory; it has to be empty or absent, or hold this same restore, broken off. */
   readonly into: string;
   /** Tablespaces go into directories below it, named by object identifier. Empty or absent as well. */
   readonly tablespacesDir: string;
   readonly owner?: Owner | undefined;
   /** The source's; an archive of another cluster is refused. */
   readonly systemIdentifier?: bigint | undefined;
-  /** Parts at a time; 3 unless told. */
-  readonly concurrency?: number;
+  /** Threads that unpack; found from the machine unless told. */
+  readonly concurrency?: number | undefined;
   /** How much smaller than announced the whole may be (relations dropped while the backup ran). */
-  readonly allowShortfallBytes?: number;
+  readonly allowShortfallBytes?: number | undefined;
+  /** What was done is noted here, to go on after a crash; `<into>.restore-journal` unless told. On the same disk. */
+  readonly journalPath?: string | undefined;
   readonly onProgress?: ((progress: RestoreProgress) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -48,133 +51,149 @@ export interface Restored {
   readonly tablespaceOids: readonly string[];
 }
 
+/** A restore under way. */
+interface Restoring {
+  readonly options: RestoreOptions;
+  readonly plan: RestorePlan;
+  readonly target: ExtractionTarget;
+  readonly journal: RestoreJournal;
+  /** What is known of each part, by its key. */
+  readonly facts: Map<string, PartFacts>;
+  readonly isResumed: boolean;
+  readonly meter: ProgressMeter;
+  readonly sync: BackgroundSync;
+}
+
 /**
  * Unpacks a base backup into an empty directory and proves what can be proven of it: all parts there, all sizes right,
- * labels matching the backup's name, the right cluster. Leaves a data directory that still needs configuration files and
- * `standby.signal`. `global/pg_control` gets its name last, so that nothing starts from half a restore.
+ * labels matching the backup's name, the right cluster, its WAL in the archive. Leaves a data directory that still needs
+ * configuration files and `standby.signal`. `global/pg_control` gets its name last, so that nothing starts from half a
+ * restore. Called again after it broke off for whatever reason, it goes on: parts that are unpacked are not fetched again.
  * @throws DrawbridgeError `DB_ARCHIVE_INVALID`, `DB_ARCHIVE_ACCESS`, `DB_CONNECTION`; `DB_BAD_INPUT` for a directory in use.
  */
 export async function restoreBaseBackup(options: RestoreOptions): Promise<Restored> {
-  const { backup, store, into, tablespacesDir, signal } = options;
-  if (backup.refusal !== undefined) {
-    throw new DrawbridgeError("DB_ARCHIVE_INVALID", `${backup.name} cannot be restored: ${backup.refusal}`);
+  const { into, tablespacesDir, owner } = options;
+  const target = { into, tablespacesDir, owner };
+  const plan = await planRestore(options);
+  refuseFirst(plan.problems);
+  const journalPath = options.journalPath ?? `${into.replace(/\/+$/, "")}.restore-journal`;
+  const start = await startRestore(target, journalPath, identityOf(options, plan));
+  if (start.kind === "finished") return restoredOf(start.restored);
+  await using journal = start.journal;
+  const restoring = begin(options, plan, target, start);
+  await unpack(restoring, plan.parts.partitions);
+  // one after the other, so that the label and the control file win over what lies in the partitions
+  for (const part of plan.parts.last) await unpack(restoring, [part]);
+  const record = await complete(restoring);
+  await journal.remove();
+  return restoredOf(record);
+}
+
+function begin(
+  options: RestoreOptions,
+  plan: RestorePlan,
+  target: ExtractionTarget,
+  start: Exclude<RestoreStart, { kind: "finished" }>,
+): Restoring {
+  const objects = [...plan.parts.partitions, ...plan.parts.last];
+  const meter = new ProgressMeter({
+    partsTotal: objects.length,
+    bytesTotal: plan.backup.sentinel.expandedSizeBytes,
+    fetchTotalBytes: objects.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+    clock: systemClock,
+    tell: options.onProgress,
+  });
+  for (const { key, sizeBytes } of objects) {
+    const facts = start.done.get(key);
+    if (facts) meter.earlierPart(sizeBytes, facts.fileBytes);
   }
-  await prepareEmptyDir(into, options.owner);
-  await prepareEmptyDir(tablespacesDir, options.owner);
-  const parts = await listParts(store, backup, signal);
-  const progress = progressOf(options, parts.partitions.length + parts.last.length);
-  const target: ExtractionTarget = {
+  const { journal } = start;
+  const sync = new BackgroundSync({
+    paths: [target.into, target.tablespacesDir],
+    everyBytes: syncEveryBytes,
+    onSynced: (keys) => journal.synced(keys),
+    signal: options.signal,
+  });
+  for (const key of start.done.keys()) sync.completed(key);
+  const isResumed = start.kind === "resumed";
+  return { options, plan, target, journal, facts: new Map(start.done), isResumed, meter, sync };
+}
+
+/** Unpacks those of `parts` that are not unpacked yet; each is noted when it is whole. */
+async function unpack(restoring: Restoring, parts: readonly ObjectInfo[]): Promise<void> {
+  const { options, plan, target, journal, facts, meter, sync } = restoring;
+  const isLast = parts.some((part) => plan.parts.last.includes(part));
+  const existing = restoring.isResumed || isLast ? "replaced" : "refused";
+  await runParts({
+    store: options.store,
+    signal: options.signal,
+    lanes: options.concurrency,
+    target,
+    jobs: parts.filter(({ key }) => !facts.has(key)).map((object): PartJob => ({ object, existing })),
+    onFetched: (bytes) => meter.fetched(bytes),
+    onWritten: (bytes) => {
+      meter.wrote(bytes);
+      sync.wrote(bytes);
+    },
+    onPart: async (part, { object }) => {
+      if (differsFromManifest(part, plan)) refuseFirst([await nameDifference({ ...options, plan }, object)]);
+      await journal.written(part);
+      facts.set(part.key, part);
+      sync.completed(part.key);
+      meter.partDone();
+    },
+    onFault: (fault) => {
+      throw new DrawbridgeError(fault.code, fault.message, { cause: fault, outcome: fault.outcome });
+    },
+  });
+}
+
+/** Judges the whole, completes the directory, and puts everything on the disk before the control file gets its name. */
+async function complete(restoring: Restoring): Promise<RestoredRecord> {
+  const { options, plan, target, journal, facts, meter, sync } = restoring;
+  meter.phase("finishing");
+  const factsOf = (objects: readonly ObjectInfo[]): PartFacts[] =>
+    objects.map(({ key }) => facts.get(key)).filter((part) => part !== undefined);
+  const [partitions, last] = [factsOf(plan.parts.partitions), factsOf(plan.parts.last)];
+  const { backup, systemIdentifiers } = plan;
+  const { allowShortfallBytes, signal } = options;
+  const judged = judgeBackup({ backup, partitions, last, systemIdentifiers, allowShortfallBytes });
+  refuseFirst(judged.problems);
+  const { tablespaceOids } = backup.sentinel;
+  const parts = [...partitions, ...last];
+  const oids = await finishFiles({ target, parts, judged, tablespaceOids, backupName: backup.name });
+  meter.phase("sync");
+  await sync.settle();
+  await syncFileSystems([target.into, target.tablespacesDir], signal);
+  await revealControlFile(target.into);
+  const record: RestoredRecord = {
+    systemIdentifier: String(judged.control?.systemIdentifier),
+    pgMajor: judged.pgMajor ?? 0,
+    fileBytes: judged.fileBytes,
+    parts: partitions.length,
+    tablespaceOids: oids,
+  };
+  await journal.finished(record);
+  await removeStamps(target);
+  return record;
+}
+
+function identityOf({ owner, into, tablespacesDir }: RestoreOptions, { backup, parts }: RestorePlan): RestoreIdentity {
+  const { name, completedAt, startLsn, stopSegment } = backup;
+  return {
+    backup: { name, completedAt: completedAt.toISOString(), startLsn: String(startLsn), stopSegment },
     into,
     tablespacesDir,
-    owner: options.owner,
-    seen: nothingSeen(),
-    onBytes: (count) => progress.bytes(count),
-  };
-  const unpack = async (part: ObjectInfo, stop: AbortSignal | undefined): Promise<void> => {
-    await unpackPart(store, part, target, stop);
-    progress.part();
-  };
-  await inParallel(parts.partitions, options.concurrency ?? 3, signal, unpack);
-  for (const part of parts.last) await unpack(part, signal);
-  for (const oid of backup.sentinel.tablespaceOids) {
-    target.seen.tablespaceOids.add(oid);
-    await makeDir(join(tablespacesDir, oid), target);
-  }
-  const control = await finishRestore(options, target, (path) => syncFileSystem(path, signal));
-  return {
-    systemIdentifier: control.systemIdentifier,
-    pgMajor: await readMajor(into),
-    fileBytes: target.seen.fileBytes,
-    parts: parts.partitions.length,
-    tablespaceOids: [...target.seen.tablespaceOids],
+    ...(owner ? { owner } : {}),
+    parts: Object.fromEntries([...parts.partitions, ...parts.last].map(({ key, etag }) => [key, etag])),
   };
 }
 
-/** One part; the network may fail some times, damage may not. What a failed try saw is forgotten. */
-async function unpackPart(
-  store: ObjectStore,
-  part: ObjectInfo,
-  target: ExtractionTarget,
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  for (let tries = 1; ; tries += 1) {
-    const attempt = { ...target, seen: { ...nothingSeen(), madeDirs: target.seen.madeDirs } };
-    try {
-      const found = await store.get(part.key, { ifMatch: part.etag, signal });
-      if (!found) throw new DrawbridgeError("DB_ARCHIVE_INVALID", `${part.key} vanished while it was restored`);
-      await extractTar(decompress(found.body, part.key, signal), part.key, attempt);
-      addSeen(target.seen, attempt.seen);
-      return;
-    } catch (thrown) {
-      const fault = asDrawbridgeError(thrown);
-      if (fault.outcome !== "retryable" || tries === 5 || signal?.aborted === true) throw fault;
-      await systemClock.sleep(fault.retryAfterMs ?? 500 * 2 ** tries, signal);
-    }
-  }
+function restoredOf(record: RestoredRecord): Restored {
+  return { ...record, systemIdentifier: BigInt(record.systemIdentifier) };
 }
 
-async function prepareEmptyDir(path: string, owner: Owner | undefined): Promise<void> {
-  await mkdir(path, { recursive: true, mode: 0o700 });
-  const entries = await readdir(path);
-  if (entries.length > 0) {
-    throw new DrawbridgeError(
-      "DB_BAD_INPUT",
-      `${path} is not empty (${entries.slice(0, 3).join(", ")}); a restore needs an empty directory`,
-    );
-  }
-  if (owner) await chown(path, owner.uid, owner.gid);
-}
-
-/** Runs `work` on all items, some at a time; the first failure stops the others and is thrown. */
-async function inParallel<T>(
-  items: readonly T[],
-  concurrency: number,
-  signal: AbortSignal | undefined,
-  work: (item: T, stop: AbortSignal) => Promise<void>,
-): Promise<void> {
-  const failed = new AbortController();
-  const stop = signal ? AbortSignal.any([signal, failed.signal]) : failed.signal;
-  let first: unknown;
-  let next = 0;
-  const lane = async (): Promise<void> => {
-    for (let item = items[next++]; item !== undefined && !stop.aborted; item = items[next++]) {
-      try {
-        await work(item, stop);
-      } catch (thrown) {
-        first ??= thrown;
-        failed.abort();
-      }
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(concurrency, items.length) }, lane));
-  signal?.throwIfAborted();
-  if (first !== undefined) throw asDrawbridgeError(first);
-}
-
-function progressOf(options: RestoreOptions, partsTotal: number): { bytes(count: number): void; part(): void } {
-  const { backup, onProgress } = options;
-  const bytesTotal = backup.sentinel.expandedSizeBytes;
-  let partsDone = 0;
-  let bytesDone = 0;
-  const tell = (): void => onProgress?.({ partsDone, partsTotal, bytesDone, bytesTotal });
-  return {
-    bytes: (count) => {
-      bytesDone += count;
-      tell();
-    },
-    part: () => {
-      partsDone += 1;
-      tell();
-    },
-  };
-}
-
-/** One sync of the whole file system: cheaper than one for each of a million files. */
-async function syncFileSystem(path: string, signal: AbortSignal | undefined): Promise<void> {
-  await execa("sync", ["-f", path], signal ? { cancelSignal: signal } : {});
-}
-
-async function readMajor(into: string): Promise<number> {
-  const text = (await readFile(join(into, "PG_VERSION"), "utf8")).trim();
-  return Number.parseInt(text, 10);
+function refuseFirst(problems: readonly Problem[]): void {
+  const [first] = problems;
+  if (first) throw new DrawbridgeError("DB_ARCHIVE_INVALID", problemText(first));
 }

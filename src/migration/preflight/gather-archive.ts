@@ -65,7 +65,8 @@ function choose(
   const { wanted, systemIdentifier } = question;
   try {
     const cluster = systemIdentifier === undefined ? undefined : BigInt(systemIdentifier);
-    return { backup: chooseBackup({ backups, wanted, segments, segmentBytes, systemIdentifier: cluster }) };
+    const choice = { backups, wanted, segments, segmentBytes, systemIdentifier: cluster, skipRefused: true };
+    return { backup: chooseBackup(choice) };
   } catch (fault) {
     if (fault instanceof DrawbridgeError && fault.code === "DB_ARCHIVE_INVALID") return { refusal: explain(fault) };
     throw fault;

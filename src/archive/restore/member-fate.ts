@@ -1,0 +1,56 @@
+import { DrawbridgeError } from "../../errors.ts";
+
+/** The control file is written under this name until all else is proven to be there. */
+export const controlFileInWaiting = "global/pg_control.restoring";
+
+/** Directories whose contents belong to the host that wrote the archive, not to ours. */
+const emptied = /^(?:pg_wal|pg_xlog|pg_replslot|pg_stat_tmp)\//;
+const dropped =
+  /^(?:[^/]+\.signal|recovery\.(?:conf|done)|postmaster\.\w+|[^/]+\.pid|tablespace_map\.old|backup_label\.old|promote)$/;
+const movedAside = /^(?:postgresql\.auto\.conf|postgresql\.conf|pg_hba\.conf|pg_ident\.conf)$/;
+const relation = /^(?:base|global|pg_tblspc)\//;
+
+/**
+ * A member's name without leading slashes and `./`; `""` is the data directory itself.
+ * @throws DrawbridgeError `DB_ARCHIVE_INVALID` that names `key` when it leads out of the data directory.
+ */
+export function cleanName(name: string, key: string): string {
+  const parts = name.split("/").filter((part) => part !== "" && part !== ".");
+  if (parts.includes("..") || name.includes("\0")) {
+    throw new DrawbridgeError(
+      "DB_ARCHIVE_INVALID",
+      `${key}: a member wants to lie outside the data directory: ${name}`,
+    );
+  }
+  return parts.join("/");
+}
+
+/** Under which name a file or hard link is restored; `undefined`: not at all, since it belongs to the host of the archive. */
+export function restoredName(name: string): string | undefined {
+  if (name === "" || emptied.test(name) || dropped.test(name)) return undefined;
+  if (name === "global/pg_control") return controlFileInWaiting;
+  return movedAside.test(name) ? `${name}.from-archive` : name;
+}
+
+/** Whether a directory is made; what lies below some belongs to the host of the archive. */
+export function isRestoredDir(name: string): boolean {
+  return !emptied.test(name);
+}
+
+/** A symlink of the archive that becomes a directory of our own: a WAL or log volume of the source, or a tablespace. */
+export function isVolume(name: string): boolean {
+  return (name !== "" && !name.includes("/")) || /^pg_tblspc\/\d+$/.test(name);
+}
+
+/** `base/1/16384.2` → `base/1/16384.1` → `base/1/16384`: what has to be there before it; `undefined` for a first segment. */
+export function segmentBeforeIt(name: string): string | undefined {
+  const [, stem, number] = /^(.*\/\d+(?:_[a-z]+)?)\.([1-9]\d*)$/.exec(name) ?? [];
+  if (stem === undefined || number === undefined || !relation.test(name)) return undefined;
+  return number === "1" ? stem : `${stem}.${Number(number) - 1}`;
+}
+
+/** Tablespace of a member and its name below the tablespace's directory. */
+export function tablespaceOf(name: string): { readonly oid: string; readonly rest: string } | undefined {
+  const [, oid, rest = ""] = /^pg_tblspc\/(\d+)(?:\/(.*))?$/.exec(name) ?? [];
+  return oid === undefined ? undefined : { oid, rest };
+}

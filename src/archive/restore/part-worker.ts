@@ -1,0 +1,125 @@
+import { type MessagePort, parentPort, workerData } from "node:worker_threads";
+import { asDrawbridgeError, DrawbridgeError } from "../../errors.ts";
+import { createDecoder, type Decoder } from "../codec/decoder.ts";
+import { sniff } from "../codec/sniff.ts";
+import { TarParser } from "../tar/tar-parser.ts";
+import { Extraction } from "./extract.ts";
+import { FileWriter, sharedMemory } from "./file-writer.ts";
+import type { FromPartWorker, PartWorkerSetup, ToPartWorker } from "./part-messages.ts";
+
+/** As many bytes as tell how an object is compressed. */
+const headBytes = 64;
+
+/** One partition while it is unpacked. */
+class OpenPart {
+  readonly #key: string;
+  readonly #parser: TarParser;
+  readonly #extraction: Extraction;
+  readonly #files: FileWriter | undefined;
+  readonly names: string[] = [];
+  #decoder: Decoder | undefined;
+  #head: Buffer = Buffer.alloc(0);
+
+  constructor(part: Extract<ToPartWorker, { type: "part" }>, files: FileWriter | undefined) {
+    this.#key = part.key;
+    this.#files = files;
+    const onName = part.tellNames ? (name: string): void => void this.names.push(name) : undefined;
+    this.#extraction = new Extraction({ key: part.key, files, onName });
+    this.#parser = new TarParser(part.key, this.#extraction);
+  }
+
+  async push(bytes: Uint8Array): Promise<void> {
+    if (this.#decoder) return this.#decoder.push(bytes);
+    // the store may cut anywhere: the first piece may be a single byte
+    const head = this.#head.length === 0 ? bytes : Buffer.concat([this.#head, bytes]);
+    if (head.length >= headBytes) await this.#begin(head);
+    else this.#head = Buffer.from(head);
+  }
+
+  async end(): Promise<ReturnType<Extraction["finish"]>> {
+    if (!this.#decoder) await this.#begin(this.#head);
+    await this.#decoder?.end();
+    this.#parser.end();
+    return this.#extraction.finish();
+  }
+
+  abandon(): void {
+    this.#files?.abandon();
+  }
+
+  get writtenBytes(): number {
+    return this.#files?.writtenBytes ?? 0;
+  }
+
+  async #begin(head: Uint8Array): Promise<void> {
+    this.#decoder = createDecoder(sniff(this.#key, head), this.#key, (bytes) => this.#parser.push(bytes));
+    if (head.length > 0) await this.#decoder.push(head);
+  }
+}
+
+/** Works on what the main thread sends, one message after the other. */
+class PartWorker {
+  readonly #port: MessagePort;
+  readonly #setup: PartWorkerSetup;
+  readonly #memory = sharedMemory();
+  readonly #queue: ToPartWorker[] = [];
+  #part: OpenPart | undefined;
+  #id = 0;
+  #isBusy = false;
+
+  constructor(port: MessagePort, setup: PartWorkerSetup) {
+    this.#port = port;
+    this.#setup = setup;
+  }
+
+  async take(message: ToPartWorker): Promise<void> {
+    this.#queue.push(message);
+    if (this.#isBusy) return;
+    this.#isBusy = true;
+    for (let next = this.#queue.shift(); next; next = this.#queue.shift()) await this.#handle(next);
+    this.#isBusy = false;
+  }
+
+  async #handle(message: ToPartWorker): Promise<void> {
+    try {
+      if (message.type === "part") this.#open(message);
+      else if (message.type === "bytes") await this.#part?.push(new Uint8Array(message.buffer, 0, message.length));
+      else await this.#finish();
+    } catch (thrown) {
+      // what is still to come of this part is handed back unread
+      this.#part?.abandon();
+      this.#part = undefined;
+      const { code, outcome, message: words } = asDrawbridgeError(thrown);
+      this.#tell({ type: "failed", id: this.#id, code, outcome, message: words });
+    }
+    if (message.type !== "bytes") return;
+    const { buffer } = message;
+    this.#tell({ type: "consumed", id: this.#id, buffer, writtenBytes: this.#part?.writtenBytes ?? 0 }, [buffer]);
+  }
+
+  #open(message: Extract<ToPartWorker, { type: "part" }>): void {
+    this.#part?.abandon();
+    this.#id = message.id;
+    const { target } = this.#setup;
+    const { key, existing } = message;
+    const files = target && new FileWriter({ target, key, existing }, this.#memory);
+    this.#part = new OpenPart(message, files);
+  }
+
+  async #finish(): Promise<void> {
+    if (!this.#part) return;
+    const facts = await this.#part.end();
+    if (this.#part.names.length > 0) this.#tell({ type: "names", id: this.#id, names: this.#part.names });
+    this.#tell({ type: "done", id: this.#id, facts, writtenBytes: this.#part.writtenBytes });
+    this.#part = undefined;
+  }
+
+  #tell(message: FromPartWorker, transfer: ArrayBuffer[] = []): void {
+    this.#port.postMessage(message, transfer);
+  }
+}
+
+if (!parentPort) throw new DrawbridgeError("DB_UNEXPECTED", "part-worker.ts was not started as a worker thread");
+const setup: PartWorkerSetup = workerData;
+const worker = new PartWorker(parentPort, setup);
+parentPort.on("message", (message: ToPartWorker) => void worker.take(message));

@@ -1,0 +1,141 @@
+import { asDrawbridgeError, type DrawbridgeError } from "../../errors.ts";
+import { manifestKey, readManifest } from "../format/files-manifest.ts";
+import { describeBackup, partsPrefix, type Backup } from "../format/list-backups.ts";
+import { surveyParts, type BackupParts, type Problem } from "../format/list-parts.ts";
+import { segmentRange, usualSegmentBytes } from "../format/wal-names.ts";
+import type { ObjectStore } from "../store/object-store.ts";
+import { listSegments, peekSegment } from "../wal/fetch-wal.ts";
+import type { BackupEvidence } from "./judge-backup.ts";
+import { cleanName } from "./member-fate.ts";
+import { addName, noNames, type NameSum } from "./part-facts.ts";
+
+/** What is known of a backup before any of its parts is read. */
+export interface RestorePlan {
+  /** With the positions that its cluster's true segment size gives. */
+  readonly backup: Backup;
+  readonly parts: BackupParts;
+  /** WAL-G: what has to be in which part, by the last piece of its key. */
+  readonly manifest: ReadonlyMap<string, NameSum> | undefined;
+  readonly systemIdentifiers: BackupEvidence["systemIdentifiers"];
+  /** Any of these makes a restore impossible. */
+  readonly problems: readonly Problem[];
+}
+
+/** Which backup is looked at. */
+export interface PlanOptions {
+  readonly store: ObjectStore;
+  readonly backup: Backup;
+  readonly systemIdentifier?: bigint | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Proves what listings alone can prove, so that no terabyte is fetched in vain: parts without a gap, the manifest's parts
+ * there, WAL from the backup's start to its stop.
+ * @throws DrawbridgeError what the store throws; what is wrong with the archive is returned.
+ */
+export async function planRestore(options: PlanOptions): Promise<RestorePlan> {
+  const { store, signal } = options;
+  const problems: Problem[] = [];
+  if (options.backup.refusal !== undefined)
+    problems.push({ object: options.backup.name, reason: `it cannot be restored: ${options.backup.refusal}` });
+  const wal = await lookAtWal(options, problems);
+  const { name, sentinel, completedAt } = options.backup;
+  const backup = { ...describeBackup(name, sentinel, completedAt, wal.segmentBytes) };
+  const missing = await missingWal(store, backup, wal.segmentBytes, signal);
+  if (missing !== undefined) problems.push({ object: backup.name, reason: missing });
+  const survey = await surveyParts(store, backup, signal);
+  problems.push(...survey.problems);
+  const manifest = await sumManifest(options, problems);
+  problems.push(...compareParts(backup, survey, manifest));
+  const source = options.systemIdentifier;
+  return {
+    backup,
+    parts: { partitions: survey.partitions, last: survey.last },
+    manifest,
+    systemIdentifiers: [
+      ...(source === undefined ? [] : [{ of: "the source is", value: source }]),
+      ...(wal.systemIdentifier === undefined ? [] : [{ of: "the archive's WAL is of", value: wal.systemIdentifier }]),
+    ],
+    problems,
+  };
+}
+
+/** The first segment that the backup needs says how large segments are and whose they are. */
+async function lookAtWal(
+  { store, backup, systemIdentifier, signal }: PlanOptions,
+  problems: Problem[],
+): Promise<{ segmentBytes: number; systemIdentifier: bigint | undefined }> {
+  try {
+    const facts = await peekSegment(store, backup.startSegment, signal);
+    if (systemIdentifier !== undefined && facts.systemIdentifier !== systemIdentifier) {
+      const reason = `it is of cluster ${facts.systemIdentifier}, the source is ${systemIdentifier}`;
+      problems.push({ object: `WAL file ${backup.startSegment}`, reason });
+    }
+    return facts;
+  } catch (thrown) {
+    const fault = invalidOnly(thrown);
+    problems.push({ object: backup.name, reason: `WAL that it starts with cannot be read: ${fault.message}` });
+    return { segmentBytes: usualSegmentBytes, systemIdentifier: undefined };
+  }
+}
+
+async function missingWal(
+  store: ObjectStore,
+  backup: Backup,
+  segmentBytes: number,
+  signal: AbortSignal | undefined,
+): Promise<string | undefined> {
+  const there = await listSegments(store, backup.startSegment, signal);
+  const needed = segmentRange(backup.startSegment, backup.stopSegment, segmentBytes);
+  const missing = needed.filter((name) => !there.has(name));
+  if (missing.length === 0) return undefined;
+  const more = missing.length > 3 ? ` and ${missing.length - 3} more` : "";
+  return `WAL that it needs is missing: ${missing.slice(0, 3).join(", ")}${more}`;
+}
+
+async function sumManifest(
+  { store, backup, signal }: PlanOptions,
+  problems: Problem[],
+): Promise<ReadonlyMap<string, NameSum> | undefined> {
+  if (!backup.sentinel.hasManifest) return undefined;
+  const sums = new Map<string, NameSum>();
+  const key = manifestKey(backup.name);
+  const add = (partition: string, file: string): void => {
+    let sum = sums.get(partition);
+    if (!sum) sums.set(partition, (sum = noNames()));
+    addName(sum, cleanName(file, key));
+  };
+  try {
+    return (await readManifest(store, backup.name, add, signal)) ? sums : undefined;
+  } catch (thrown) {
+    const fault = invalidOnly(thrown);
+    problems.push({ object: key, reason: fault.message.replace(`${key}: `, "") });
+    return undefined;
+  }
+}
+
+/** Parts that the manifest tells of and that are not there, and the other way round. Pure. */
+function compareParts(backup: Backup, parts: BackupParts, manifest: RestorePlan["manifest"]): Problem[] {
+  if (!manifest) return [];
+  const names = (objects: BackupParts["last"]): string[] => objects.map(({ key }) => partName(key));
+  const there = new Set(names([...parts.partitions, ...parts.last]));
+  const prefix = partsPrefix(backup.name);
+  const missing = [...manifest.keys()].filter((name) => !there.has(name));
+  const unknown = names(parts.partitions).filter((name) => !manifest.has(name));
+  return [
+    ...missing.map((name) => ({ object: prefix + name, reason: "it is missing, the manifest tells of it" })),
+    ...unknown.map((name) => ({ object: prefix + name, reason: "the manifest does not tell of it" })),
+  ];
+}
+
+/** `part_001.tar.lz4`: how WAL-G's manifest calls a part. */
+export function partName(key: string): string {
+  return key.slice(key.lastIndexOf("/") + 1);
+}
+
+function invalidOnly(thrown: unknown): DrawbridgeError {
+  const fault = asDrawbridgeError(thrown);
+  if (fault.code !== "DB_ARCHIVE_INVALID") throw fault;
+  return fault;
+}

@@ -1,0 +1,96 @@
+import { chown, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { DrawbridgeError } from "../../errors.ts";
+import type { ExtractionTarget } from "./extract.ts";
+import { exists } from "./finish-restore.ts";
+import { controlFileInWaiting } from "./member-fate.ts";
+import type { PartFacts } from "./part-facts.ts";
+import {
+  readJournal,
+  RestoreJournal,
+  syncDirectory,
+  whyOtherRestore,
+  type RestoredRecord,
+  type RestoreIdentity,
+} from "./restore-journal.ts";
+
+/** Lies in both directories while a restore is under way, and holds its journal's id. */
+const stampName = "drawbridge.restoring";
+
+/** Where a restore stands when it is called. */
+export type RestoreStart =
+  | { readonly kind: "finished"; readonly restored: RestoredRecord }
+  | {
+      readonly kind: "begun" | "resumed";
+      readonly journal: RestoreJournal;
+      /** Parts that need not be fetched. */
+      readonly done: ReadonlyMap<string, PartFacts>;
+    };
+
+/**
+ * Takes the two directories for a restore: empty or absent ones are begun with, those of the same restore gone on with.
+ * @throws DrawbridgeError `DB_BAD_INPUT` when they hold anything else; the disk is as before then.
+ */
+export async function startRestore(
+  target: ExtractionTarget,
+  journalPath: string,
+  identity: RestoreIdentity,
+): Promise<RestoreStart> {
+  const known = await readJournal(journalPath);
+  if (known?.finished && (await exists(join(target.into, "global/pg_control")))) {
+    if (whyOtherRestore(known.identity, identity) === undefined) {
+      await removeStamps(target);
+      await rm(journalPath);
+      return { kind: "finished", restored: known.finished };
+    }
+  }
+  if (known && (await isStampedBy(known.id, target))) {
+    const why = whyOtherRestore(known.identity, identity);
+    if (why !== undefined) {
+      throw new DrawbridgeError(
+        "DB_BAD_INPUT",
+        `${target.into} holds a restore that broke off, and it cannot be gone on with: ${why}. ` +
+          `Empty the directory and remove ${journalPath} to begin anew`,
+      );
+    }
+    await takeBackControlFile(target.into);
+    return { kind: "resumed", journal: await RestoreJournal.goOn(journalPath, known.id), done: known.done };
+  }
+  for (const path of [target.into, target.tablespacesDir]) await makeEmptyDir(path, target);
+  const journal = await RestoreJournal.begin(journalPath, identity);
+  // on the disk with the first sync of the file system, and nothing counts after a power loss before that
+  for (const path of [target.tablespacesDir, target.into])
+    await writeFile(join(path, stampName), journal.id, { mode: 0o600 });
+  return { kind: "begun", journal, done: new Map() };
+}
+
+/** The directories are the server's from here on. */
+export async function removeStamps(target: ExtractionTarget): Promise<void> {
+  for (const path of [target.tablespacesDir, target.into]) await rm(join(path, stampName), { force: true });
+  await syncDirectory(target.into);
+}
+
+async function isStampedBy(id: string, target: ExtractionTarget): Promise<boolean> {
+  const stamp = await readFile(join(target.into, stampName), "utf8").catch(() => undefined);
+  return stamp === id;
+}
+
+/** Broken off between the last rename and the end of the journal: what is checked again must not be startable meanwhile. */
+async function takeBackControlFile(into: string): Promise<void> {
+  if (await exists(join(into, "postmaster.pid")))
+    throw new DrawbridgeError("DB_BAD_INPUT", `a server has been started in ${into}, which is not restored yet`);
+  if (!(await exists(join(into, "global/pg_control")))) return;
+  await rename(join(into, "global/pg_control"), join(into, controlFileInWaiting));
+}
+
+async function makeEmptyDir(path: string, { owner }: ExtractionTarget): Promise<void> {
+  await mkdir(path, { recursive: true, mode: 0o700 });
+  const entries = (await readdir(path)).filter((name) => name !== stampName);
+  if (entries.length > 0) {
+    throw new DrawbridgeError(
+      "DB_BAD_INPUT",
+      `${path} is not empty (${entries.slice(0, 3).join(", ")}); a restore needs an empty directory`,
+    );
+  }
+  if (owner) await chown(path, owner.uid, owner.gid);
+}
