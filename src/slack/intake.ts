@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
 import { insertCommand } from "../journal/commands.ts";
 import { appendEvent } from "../journal/events.ts";
-import { insertInbound, type InboundKind } from "../journal/inbound.ts";
+import { type Delivery, insertInbound, type InboundKind, type InboundStore } from "../journal/inbound.ts";
 import type { JsonObject } from "../journal/json.ts";
 import type { Journal } from "../journal/open.ts";
+import { cleanBody, TooDeep } from "./clean-body.ts";
 import { parseCommand, type Parsed } from "./parse.ts";
 import { may, readOnly } from "./permission.ts";
 import { type BotSettings, personOf } from "./settings.ts";
@@ -45,6 +46,14 @@ export function checkTimestamp(header: unknown, now: Date): void {
   }
 }
 
+const contentTypes: ReadonlySet<unknown> = new Set(["application/json", "application/x-www-form-urlencoded"]);
+
+/** Slack sends events as JSON and everything else as a form; Bolt would read anything as JSON. */
+export function checkContentType(header: unknown): void {
+  const type = typeof header === "string" ? header.split(";")[0]?.trim().toLowerCase() : undefined;
+  if (!contentTypes.has(type)) throw new Refused(415, "neither JSON nor a form");
+}
+
 /** Refuses other workspaces, organisations and apps: a signature alone does not say who it was meant for. */
 export function checkOrigin(body: Body, settings: BotSettings): void {
   const team = textOf(body["team_id"]) ?? textOf(recordOf(body["team"])["id"]);
@@ -55,47 +64,70 @@ export function checkOrigin(body: Body, settings: BotSettings): void {
   if (enterprise !== settings.slack.enterprise) throw new Refused(403, "another organisation");
 }
 
-/** Stores a delivery, and the command in it, in one transaction. Until this returns Slack gets no 200. */
-export async function takeIn(journal: Journal, settings: BotSettings, body: Body, signature: string): Promise<Taken> {
+/** Where deliveries are stored. */
+export interface Intake {
+  readonly journal: Journal;
+  readonly store: InboundStore;
+  readonly settings: BotSettings;
+}
+
+/**
+ * Stores a delivery, and the command in it in the same transaction. Until this returns Slack gets no 200.
+ * `fallbackKey` stands for deliveries without an id of their own: the signature, or the envelope's id.
+ */
+export async function takeIn(intake: Intake, body: Body, fallbackKey: string): Promise<Taken> {
   const kind: InboundKind =
     typeof body["command"] === "string" ? "command" : body["type"] === "event_callback" ? "event" : "interaction";
-  const dedupKey = `${kind}:${keyOf(kind, body, signature)}`;
+  const dedupKey = `${kind}:${keyOf(kind, body, fallbackKey)}`;
+  const delivery = { dedupKey, kind, body: storable(body) };
+  if (kind === "command") return takeCommand(intake, delivery);
+  return { dedupKey, kind, isNew: (await intake.store.store(delivery)) === "new" };
+}
+
+/** Verbs whose answer comes from the journal at once make no row for the worker. */
+async function takeCommand({ journal, settings }: Intake, delivery: Delivery): Promise<Taken> {
+  const { dedupKey, kind, body } = delivery;
+  const slackUser = textOf(body["user_id"]) ?? "";
+  const channel = textOf(body["channel_id"]) ?? "";
+  const parsed = parseCommand(textOf(body["text"]) ?? "");
+  const allowed = parsed.ok && may(settings, slackUser, parsed.verb);
   return journal.db.transaction(
     async (tx) => {
-      const isNew = (await insertInbound(tx, { dedupKey, kind, body: withoutBearers(body) })) === "new";
-      if (kind !== "command" || !isNew) return { dedupKey, kind, isNew };
-      const slackUser = textOf(body["user_id"]) ?? "";
-      const parsed = parseCommand(textOf(body["text"]) ?? "");
-      if (!parsed.ok) return { dedupKey, kind, isNew, parsed };
-      const allowed = may(settings, slackUser, parsed.verb);
-      if (!allowed || readOnly.has(parsed.verb)) return { dedupKey, kind, isNew, parsed, allowed };
+      const isNew = (await insertInbound(tx, delivery)) === "new";
+      const taken = { dedupKey, kind, isNew };
+      if (!isNew) return taken;
+      if (!parsed.ok) return { ...taken, parsed };
+      if (!allowed || readOnly.has(parsed.verb)) return { ...taken, parsed, allowed };
       const person = personOf(settings, slackUser);
       const { verb, args } = parsed;
-      const channel = textOf(body["channel_id"]) ?? "";
       const migrationId = settings.migration;
       const commandId = await insertCommand(tx, { dedupKey, migrationId, verb, args, person, slackUser, channel });
+      // last: other writers of the log wait until we commit
       await appendEvent(tx, { migrationId, kind: "command", actor: person, facts: { verb, ...args } });
-      return commandId === undefined
-        ? { dedupKey, kind, isNew, parsed, allowed }
-        : { dedupKey, kind, isNew, parsed, allowed, commandId };
+      return { ...taken, parsed, allowed, ...(commandId === undefined ? {} : { commandId }) };
     },
     { statementTimeoutMs: 2_000, lockTimeoutMs: 1_500 },
   );
 }
 
-function keyOf(kind: InboundKind, body: Body, signature: string): string {
+function keyOf(kind: InboundKind, body: Body, fallbackKey: string): string {
   const own = kind === "event" ? textOf(body["event_id"]) : textOf(body["trigger_id"]);
   if (kind === "event" && own === undefined) throw new Refused(400, "an event without an id");
   return createHash("sha256")
-    .update(own ?? signature)
+    .update(own ?? fallbackKey)
     .digest("hex");
 }
 
 /** What would let its reader act as us or answer for us is not stored. */
-function withoutBearers(body: Body): JsonObject {
-  const { token: _token, response_url: _url, trigger_id: _trigger, response_urls: _urls, ...rest } = body;
-  const stored: JsonObject = JSON.parse(JSON.stringify(rest));
-  return stored;
+const bearers: ReadonlySet<string> = new Set(["token", "response_url", "trigger_id", "response_urls"]);
+
+function storable(body: Body): JsonObject {
+  try {
+    return cleanBody(body, bearers);
+  } catch (error) {
+    if (error instanceof TooDeep) throw new Refused(400, error.message);
+    throw error;
+  }
 }
 
 function textOf(value: unknown): string | undefined {

@@ -1,6 +1,7 @@
 import type { App } from "@slack/bolt";
 import type { WebClient } from "@slack/web-api";
-import { markHandled } from "../journal/inbound.ts";
+import { isLookAlike, plainEmoji } from "../approvals/emoji.ts";
+import type { InboundStore } from "../journal/inbound.ts";
 import type { Journal } from "../journal/open.ts";
 import type { Log } from "../log.ts";
 import { redact } from "../redact.ts";
@@ -8,7 +9,7 @@ import { takeSnapshot } from "../report/snapshot.ts";
 import { answerFor } from "./answers.ts";
 import type { ApprovalsLoop } from "./approvals-loop.ts";
 import type { Sender } from "./outbox-sender.ts";
-import { takenOf } from "./receiver.ts";
+import { takenOf } from "./persist-first.ts";
 import type { BotSettings } from "./settings.ts";
 import { uploadLagChart } from "./upload-chart.ts";
 
@@ -20,6 +21,7 @@ export interface Bell {
 /** What the listeners need. */
 export interface ListenerDeps {
   readonly journal: Journal;
+  readonly store: InboundStore;
   readonly settings: BotSettings;
   readonly bell: Bell;
   readonly approvals: ApprovalsLoop;
@@ -40,15 +42,15 @@ export function addListeners(app: App, deps: ListenerDeps): void {
     const late = "Taken; the answer takes a moment. `/migrate status` shows where it stands.";
     await ack({ response_type: "ephemeral", text: await within(answer, late, log) });
     if (taken.commandId !== undefined) await deps.bell.ring(settings.migration, "commands", "commands");
-    await markHandled(journal.db, taken.dedupKey);
+    deps.store.handled(taken.dedupKey);
     if (taken.isNew && taken.parsed?.ok === true && taken.parsed.verb === "lag") await drawLag(deps, client);
   });
-  const done = handled(journal);
+  const done = handled(deps.store);
   addEvents(app, deps);
   // buttons only open views or fill in what could be typed; until there are any, a click is only acknowledged
   app.action(/.*/, async ({ ack, context }) => {
     await ack();
-    await done(context);
+    done(context);
   });
   app.error((error) => {
     log.error({ error: error.message }, "a listener failed");
@@ -67,12 +69,14 @@ async function drawLag({ journal, settings, log }: ListenerDeps, client: WebClie
 }
 
 /** Events only say where to look again. */
-function addEvents(app: App, { approvals, journal, sender }: ListenerDeps): void {
-  const done = handled(journal);
+function addEvents(app: App, { approvals, settings, sender, store }: ListenerDeps): void {
+  const done = handled(store);
   for (const name of ["reaction_added", "reaction_removed"] as const) {
     app.event(name, async ({ event, context }) => {
-      if (event.item.type === "message") await approvals.messageTouched(event.item.channel, event.item.ts);
-      await done(context);
+      const { item, reaction } = event;
+      if (item.type === "message" && concernsVotes(settings, reaction))
+        await approvals.messageTouched(item.channel, item.ts);
+      done(context);
     });
   }
   app.event("message", async ({ event, context }) => {
@@ -84,7 +88,7 @@ function addEvents(app: App, { approvals, journal, sender }: ListenerDeps): void
           : undefined;
     if (ts !== undefined) await approvals.messageTouched(event.channel, ts);
     if (event.subtype === "message_deleted") await sender.messageGone(event.channel, event.deleted_ts);
-    await done(context);
+    done(context);
   });
   const everything = [
     "user_change",
@@ -98,18 +102,24 @@ function addEvents(app: App, { approvals, journal, sender }: ListenerDeps): void
   for (const name of everything) {
     app.event(name, async ({ context }) => {
       approvals.lookAtAll();
-      await done(context);
+      done(context);
     });
   }
 }
 
 type Context = { readonly [key: string]: unknown };
 
-function handled(journal: Journal): (context: Context) => Promise<void> {
-  return async (context) => {
+function handled(store: InboundStore): (context: Context) => void {
+  return (context) => {
     const taken = takenOf(context);
-    if (taken !== undefined) await markHandled(journal.db, taken.dedupKey);
+    if (taken !== undefined) store.handled(taken.dedupKey);
   };
+}
+
+/** Emoji that mean nothing here are no reason to ask Slack anything: people celebrate on gates as well. */
+function concernsVotes({ approvals }: BotSettings, reaction: string): boolean {
+  const plain = plainEmoji(reaction);
+  return [approvals.approveEmoji, approvals.vetoEmoji].some((meant) => plain === meant || isLookAlike(plain, meant));
 }
 
 /** The answer, or `late` when it is not there in time. */

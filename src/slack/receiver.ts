@@ -1,11 +1,10 @@
-import { type App, HTTPReceiver, type ReceiverEvent } from "@slack/bolt";
+import { type App, HTTPReceiver } from "@slack/bolt";
 import type { Clock } from "../clock.ts";
-import type { Journal } from "../journal/open.ts";
 import type { Log } from "../log.ts";
 import type { Secret } from "../redact.ts";
 import { quietLogger } from "./client.ts";
-import { type Body, checkOrigin, checkTimestamp, Refused, takeIn, type Taken } from "./intake.ts";
-import type { BotSettings } from "./settings.ts";
+import { checkContentType, checkTimestamp, type Intake, Refused } from "./intake.ts";
+import { persistFirst } from "./persist-first.ts";
 import type { Trouble } from "./troubles.ts";
 
 /** The largest body that is read, in bytes. Slack's own stay far below. */
@@ -13,8 +12,7 @@ const mostBytes = 256 * 1024;
 
 /** What the receiver needs. */
 export interface ReceiverDeps {
-  readonly journal: Journal;
-  readonly settings: BotSettings;
+  readonly intake: Intake;
   readonly signingSecret: Secret;
   readonly clock: Clock;
   readonly log: Log;
@@ -33,19 +31,6 @@ export function openReceiver(deps: ReceiverDeps): HTTPReceiver {
   return new StoringReceiver(deps);
 }
 
-/** What the storing hands to the listeners. */
-export function takenOf(context: { readonly [key: string]: unknown }): Taken | undefined {
-  const taken = context["taken"];
-  return isTaken(taken) ? taken : undefined;
-}
-
-/** Only what was stored here counts, whatever else the context may carry. */
-const stored = new WeakSet<object>();
-
-function isTaken(value: unknown): value is Taken {
-  return typeof value === "object" && value !== null && stored.has(value);
-}
-
 class StoringReceiver extends HTTPReceiver {
   readonly #deps: ReceiverDeps;
   constructor(deps: ReceiverDeps) {
@@ -60,6 +45,7 @@ class StoringReceiver extends HTTPReceiver {
       customPropertiesExtractor: ({ headers }) => ({
         timestamp: headers["x-slack-request-timestamp"],
         signature: headers["x-slack-signature"],
+        contentType: headers["content-type"],
       }),
       dispatchErrorHandler: ({ response }) => {
         response.writeHead(404).end();
@@ -75,31 +61,26 @@ class StoringReceiver extends HTTPReceiver {
   }
 
   override init(app: App): void {
-    const { journal, settings, clock } = this.#deps;
-    const process = app.processEvent.bind(app);
-    // Bolt acknowledges events before any listener runs: what is not stored by then is lost when we die
-    app.processEvent = async (event: ReceiverEvent): Promise<void> => {
-      const { timestamp, signature } = event.customProperties ?? {};
-      checkTimestamp(timestamp, clock.now());
-      const body: Body = event.body;
-      checkOrigin(body, settings);
-      const taken = await takeIn(journal, settings, body, String(signature));
-      stored.add(taken);
-      if (!taken.isNew) return refuseAgain(event, taken);
-      await process({ ...event, customProperties: { ...event.customProperties, taken } });
-    };
+    const { intake, clock } = this.#deps;
+    persistFirst(app, intake, {
+      keyOf: ({ timestamp, signature, contentType }) => {
+        checkTimestamp(timestamp, clock.now());
+        checkContentType(contentType);
+        return String(signature);
+      },
+      // Slack repeats events until it has its 200; anything else that comes twice is a replay
+      again: async (event, taken) => {
+        if (taken.kind !== "event") throw new Refused(409, "the same request was taken before");
+        await event.ack();
+      },
+    });
     super.init(app);
   }
 }
 
-/** Slack repeats events until it has its 200; anything else that comes twice is a replay. */
-async function refuseAgain(event: ReceiverEvent, taken: Taken): Promise<void> {
-  if (taken.kind !== "event") throw new Refused(409, "the same request was taken before");
-  await event.ack();
-}
-
-async function answerHealth(
-  deps: ReceiverDeps,
+/** Answers `GET /health`. */
+export async function answerHealth(
+  deps: Pick<ReceiverDeps, "health">,
   response: { writeHead(status: number, headers: Record<string, string>): { end(text: string): unknown } },
 ): Promise<void> {
   const state: Health = await deps.health().catch(() => ({ ok: false, troubles: [] }));

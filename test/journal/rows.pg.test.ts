@@ -191,7 +191,7 @@ describe("what the journal keeps", () => {
     expect(await insertInbound(journal.bot, delivery)).toBe("new");
     expect(await insertInbound(journal.bot, delivery)).toBe("seen");
     expect(await unhandledInbound(journal.bot)).toMatchObject([{ dedupKey: "Ev1" }]);
-    await markHandled(journal.bot, "Ev1");
+    await markHandled(journal.bot, ["Ev1"]);
     expect(await unhandledInbound(journal.bot)).toEqual([]);
     const typed = { dedupKey: "T1", verb: "go", args: { n: 1 }, person: "dan", slackUser: "U9", channel: "C1" };
     const id = await insertCommand(journal.bot, typed);
