@@ -1,5 +1,6 @@
 import { systemClock } from "../clock.ts";
 import { loadConfig } from "../config/load.ts";
+import type { Config } from "../config/schema.ts";
 import { readSecrets } from "../config/secrets.ts";
 import { DrawbridgeError } from "../errors.ts";
 import { openJournal } from "../journal/open.ts";
@@ -15,18 +16,18 @@ export async function runBot(options: {
   readonly host: string;
 }): Promise<void> {
   const config = loadConfig(options.config);
-  const secrets = readSecrets("bot", environment());
+  const { journalUrl, redisUrl, slack } = botSecrets(config.slack.mode);
   const port = Number(options.port);
   if (!Number.isInteger(port) || port < 0 || port > 65_535) {
     throw new DrawbridgeError("DB_BAD_INPUT", `--port ${options.port}: a number from 0 to 65535`);
   }
   const log = openLog("bot");
   const stop = stopSignal();
-  await using journal = openJournal(secrets.DRAWBRIDGE_JOURNAL_URL, "bot", log);
-  await using doorbell = openDoorbell({ redisUrl: secrets.DRAWBRIDGE_REDIS_URL, log });
+  await using journal = openJournal(journalUrl, "bot", log);
+  await using doorbell = openDoorbell({ redisUrl, log });
   const bot = await startBot({
     config,
-    secrets: { signingSecret: secrets.SLACK_SIGNING_SECRET, botToken: secrets.SLACK_BOT_TOKEN },
+    secrets: slack,
     journal,
     doorbell,
     log,
@@ -37,4 +38,17 @@ export async function runBot(options: {
   log.info({ port: bot.port }, "bot is up");
   await new Promise((resolve) => stop.addEventListener("abort", resolve, { once: true }));
   await bot.stop();
+}
+
+/** What the bot needs, by the way in which Slack reaches it; the other way's secret is not asked for. */
+function botSecrets(mode: Config["slack"]["mode"]) {
+  const env = environment();
+  if (mode === "socket") {
+    const found = readSecrets("socket-bot", env);
+    const slack = { appToken: found.SLACK_APP_TOKEN, botToken: found.SLACK_BOT_TOKEN };
+    return { journalUrl: found.DRAWBRIDGE_JOURNAL_URL, redisUrl: found.DRAWBRIDGE_REDIS_URL, slack };
+  }
+  const found = readSecrets("bot", env);
+  const slack = { signingSecret: found.SLACK_SIGNING_SECRET, botToken: found.SLACK_BOT_TOKEN };
+  return { journalUrl: found.DRAWBRIDGE_JOURNAL_URL, redisUrl: found.DRAWBRIDGE_REDIS_URL, slack };
 }

@@ -15,10 +15,11 @@ type Role = (typeof roles)[number];
  * secrets: variables are given to it as `BOT_…` or `WORKER_…` where they differ, for instance the journal's URL.
  */
 export async function serve(options: { readonly config: string }): Promise<void> {
-  loadConfig(options.config);
+  const { slack } = loadConfig(options.config);
   const log = openLog("serve");
-  const environments = Object.fromEntries(roles.map((role) => [role, environmentOf(role)]));
-  for (const role of roles) readSecrets(role, environments[role] ?? {});
+  const secretsOf = { bot: slack.mode === "socket" ? "socket-bot" : "bot", worker: "worker" } as const;
+  const environments = Object.fromEntries(roles.map((role) => [role, environmentOf(role, secretsOf[role])]));
+  for (const role of roles) readSecrets(secretsOf[role], environments[role] ?? {});
   const stop = stopSignal();
   const supervise = async (role: Role): Promise<void> => {
     for (let pauseMs = 500; !stop.aborted; pauseMs = Math.min(pauseMs * 2, 15_000)) {
@@ -49,10 +50,10 @@ async function ended(child: ChildProcess, stop: AbortSignal): Promise<string> {
 }
 
 /** What one role may see of our environment: nothing of the other role's secrets. `WORKER_NAME` reaches the worker as `NAME`. */
-function environmentOf(role: Role): Record<string, string> {
+function environmentOf(role: Role, secretsOf: SecretRole): Record<string, string> {
   const all = environment();
   const secrets = new Set<string>(Object.values(secretNames).flat());
-  const own = new Set<string>(secretNames[role satisfies SecretRole]);
+  const own = new Set<string>(secretNames[secretsOf]);
   const prefix = `${role.toUpperCase()}_`;
   const env: Record<string, string> = {};
   for (const [name, value] of Object.entries(all)) {

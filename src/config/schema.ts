@@ -65,6 +65,10 @@ const aws = z.strictObject({
 
 const slack = z.strictObject({
   apiUrl: endpoint,
+  mode: z
+    .enum(["http", "socket"])
+    .default("http")
+    .describe("how Slack reaches the bot: signed HTTP requests, or sockets that the bot opens (SLACK_APP_TOKEN)"),
   team: slackId("T"),
   enterprise: slackId("E").optional(),
   app: slackId("A"),

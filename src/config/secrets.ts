@@ -5,6 +5,8 @@ import { type Mistake, mistakesError } from "./load.ts";
 /** What each role needs from its environment. `NAME_FILE` may hold the path of a file instead (Docker secrets). */
 export const secretNames = {
   bot: ["DRAWBRIDGE_JOURNAL_URL", "DRAWBRIDGE_REDIS_URL", "SLACK_SIGNING_SECRET", "SLACK_BOT_TOKEN"],
+  /** The bot with `slack.mode: socket`: what comes over a socket that we opened is not signed. */
+  "socket-bot": ["DRAWBRIDGE_JOURNAL_URL", "DRAWBRIDGE_REDIS_URL", "SLACK_APP_TOKEN", "SLACK_BOT_TOKEN"],
   worker: [
     "DRAWBRIDGE_JOURNAL_URL",
     "DRAWBRIDGE_REDIS_URL",

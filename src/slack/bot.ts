@@ -1,27 +1,27 @@
-import { App } from "@slack/bolt";
+import type { Server } from "node:http";
+import { App, type HTTPReceiver } from "@slack/bolt";
 import { type Clock, waitFor } from "../clock.ts";
 import { DrawbridgeError } from "../errors.ts";
+import { openInboundStore } from "../journal/inbound.ts";
 import type { Journal } from "../journal/open.ts";
 import type { Log } from "../log.ts";
 import type { Secret } from "../redact.ts";
-import { startApprovalsLoop } from "./approvals-loop.ts";
-import { attestAll } from "./attest.ts";
+import { startLoops } from "./bot-loops.ts";
 import { openClients, quietLogger, type SlackClients, slackFault } from "./client.ts";
 import { addListeners, type Bell } from "./listeners.ts";
-import { startLoop } from "./loop.ts";
-import { openSender, type Sender } from "./outbox-sender.ts";
-import { type Health, openReceiver } from "./receiver.ts";
-import { openRefresher } from "./refresh.ts";
-import { intendReplies } from "./replies.ts";
+import { type Health, openReceiver, type ReceiverDeps } from "./receiver.ts";
 import type { BotSettings } from "./settings.ts";
-import { openSoleSender } from "./sole-sender.ts";
-import { openTroubles, type Trouble } from "./troubles.ts";
+import { type SocketDeps, SocketReceiver } from "./socket-receiver.ts";
 
 /** What the bot is given. */
 export interface BotOptions {
   /** The configuration; more may be in it. */
   readonly config: BotSettings;
-  readonly secrets: { readonly signingSecret: Secret; readonly botToken: Secret };
+  /** With Socket Mode the app token, else the signing secret. */
+  readonly secrets: { readonly botToken: Secret } & (
+    | { readonly signingSecret: Secret }
+    | { readonly appToken: Secret }
+  );
   readonly journal: Journal;
   readonly doorbell: Bell;
   readonly log: Log;
@@ -50,19 +50,15 @@ export async function startBot(options: BotOptions): Promise<Bot> {
   const { config: settings, journal, log, clock } = options;
   const clients = openClients(settings, options.secrets.botToken, log);
   const self = await whoAmI(clients, settings, clock);
-  const loops = startLoops(options, clients, self.botUserId);
+  const loops = startLoops({ journal, settings, clients, botUser: self.botUserId, log, clock });
   const health = async (): Promise<Health> => {
     await journal.db.query("select 1");
     return { ok: true, troubles: loops.troubles() };
   };
-  const receiver = openReceiver({
-    journal,
-    settings,
-    clock,
-    log,
-    signingSecret: options.secrets.signingSecret,
-    health,
-  });
+  const store = openInboundStore(journal.db);
+  const intake = { journal, settings, store };
+  const onConnect = (): void => loops.approvals.lookAtAll();
+  const receiver = openWayIn(options, { intake, clock, log, health, onConnect });
   const app = new App({
     receiver,
     authorize: () => Promise.resolve({ botToken: options.secrets.botToken.reveal(), ...self }),
@@ -70,9 +66,13 @@ export async function startBot(options: BotOptions): Promise<Bot> {
     clientOptions: settings.slack.apiUrl === undefined ? {} : { slackApiUrl: settings.slack.apiUrl },
   });
   const { approvals, sender } = loops;
-  addListeners(app, { journal, settings, bell: options.doorbell, approvals, sender, log });
+  addListeners(app, { journal, store, settings, bell: options.doorbell, approvals, sender, log });
   const unlisten = await journal.listen(({ table }) => loops.changed(table));
-  const server = await receiver.start({ port: options.port, host: options.host ?? "127.0.0.1" });
+  const server = await listen(receiver, options).catch(async (thrown: unknown) => {
+    unlisten();
+    await Promise.allSettled([receiver.stop(), loops.stop()]);
+    throw thrown;
+  });
   const address = server.address();
   const port = typeof address === "object" ? (address?.port ?? 0) : 0;
   log.info({ port, botUser: self.botUserId }, "the bot listens");
@@ -83,62 +83,25 @@ export async function startBot(options: BotOptions): Promise<Bot> {
       server.closeIdleConnections();
       const cut = setTimeout(() => server.closeAllConnections(), 3_000);
       await Promise.all([receiver.stop(), loops.stop()]);
+      await store.close();
       clearTimeout(cut);
     })());
   return { port, url: `http://127.0.0.1:${port}`, stop, [Symbol.asyncDispose]: stop };
 }
 
-interface Loops {
-  readonly approvals: ReturnType<typeof startApprovalsLoop>;
-  readonly sender: Sender;
-  troubles(): readonly Trouble[];
-  changed(table: string): void;
-  stop(): Promise<void>;
+async function listen(receiver: HTTPReceiver | SocketReceiver, { port, host }: BotOptions): Promise<Server> {
+  const server = await receiver.start({ port, host: host ?? "127.0.0.1" });
+  // whoever sends slowly, or nothing, does not keep a connection
+  server.headersTimeout = 10_000;
+  server.requestTimeout = 15_000;
+  return server;
 }
 
-function startLoops(options: BotOptions, clients: SlackClients, botUser: string): Loops {
-  const { config: settings, journal, log, clock } = options;
-  const approvals = startApprovalsLoop({ journal, settings, client: clients.votes, botUser, log, clock });
-  const attest = startLoop("attest", () => attestAll({ journal, settings, client: clients.attest, botUser, log }), {
-    everyMs: 500,
-    clock,
-    log,
-  });
-  const refresher = openRefresher({ journal, settings });
-  const refresh = startLoop("refresh", () => refresher.round(), { everyMs: 1_000, clock, log });
-  const sole = openSoleSender(journal);
-  const troubles = openTroubles({ journal, settings, clock, log });
-  const sender = openSender({ journal, settings, client: clients.chatter, clock, log, botUser, sole, troubles });
-  const send = startLoop(
-    "outbox",
-    async (signal) => {
-      await intendReplies(journal);
-      // what had to wait for its turn is looked at again soon, not at the next event
-      for (let looks = 0; looks < 20 && (await sender.round()) && !signal.aborted; looks += 1)
-        await clock.sleep(150, signal);
-    },
-    { everyMs: 500, clock, log },
-  );
-  const wakes: Readonly<Record<string, () => void>> = {
-    outbox: send.wake,
-    command: send.wake,
-    claim_request: attest.wake,
-    approval: approvals.wake,
-  };
-  return {
-    approvals,
-    changed: (table) => {
-      if (table === "") for (const wake of Object.values(wakes)) wake();
-      else wakes[table]?.();
-      if (table === "") approvals.lookAtAll();
-    },
-    sender,
-    troubles: () => troubles.list(),
-    stop: async () => {
-      await Promise.all([approvals.stop(), attest.stop(), refresh.stop(), send.stop()]);
-      await sole.release();
-    },
-  };
+type WayInDeps = Omit<ReceiverDeps, "signingSecret"> & Omit<SocketDeps, "appToken">;
+
+function openWayIn({ config, secrets }: BotOptions, deps: WayInDeps): HTTPReceiver | SocketReceiver {
+  if ("appToken" in secrets) return new SocketReceiver({ ...deps, appToken: secrets.appToken }, config.slack.apiUrl);
+  return openReceiver({ ...deps, signingSecret: secrets.signingSecret });
 }
 
 /** Asks Slack whose token this is, and refuses one of another workspace. */

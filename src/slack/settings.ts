@@ -17,6 +17,8 @@ export interface BotSettings {
   readonly slack: {
     /** Only the sandbox sets it, and only to a loopback address (the configuration's schema sees to that). */
     readonly apiUrl?: string | undefined;
+    /** How Slack reaches us: signed HTTP requests unless told, or sockets that we open. */
+    readonly mode?: "http" | "socket";
     readonly team: string;
     readonly enterprise?: string | undefined;
     readonly app: string;

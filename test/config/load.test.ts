@@ -64,6 +64,13 @@ describe("the configuration", () => {
     expect(faultOf(() => parseConfig(colons, "it")).message).toContain("approvals.approveEmoji");
   });
 
+  test("lets Slack come over HTTP unless sockets are chosen", () => {
+    expect(parseConfig(good(), "it").slack.mode).toBe("http");
+    expect(parseConfig(changed(good(), "slack", { mode: "socket" }), "it").slack.mode).toBe("socket");
+    const wrong = changed(good(), "slack", { mode: "pigeon" });
+    expect(faultOf(() => parseConfig(wrong, "it")).message).toContain("slack.mode");
+  });
+
   test.for([
     ["heroku", "apiUrl"],
     ["aws", "endpoint"],

@@ -17,6 +17,7 @@ export const main = "C0MIGRATION";
 export const migration = "shop-production";
 export const signingSecret = new Secret("a-signing-secret-of-the-test");
 const botToken = new Secret("xoxb-test-token");
+const appToken = new Secret("xapp-test-token");
 
 /** A message as the stand-in's control interface shows it. */
 export interface Shown {
@@ -48,11 +49,12 @@ export interface BotWorld extends AsyncDisposable {
 }
 
 /** Starts everything; `await using` stops it. */
-export async function openWorld(cluster: TestCluster): Promise<BotWorld> {
+export async function openWorld(cluster: TestCluster, mode: "http" | "socket" = "http"): Promise<BotWorld> {
   const journal = await makeJournal(cluster);
   const slack = await startSlack({
     signingSecret,
     botToken,
+    appToken,
     rates: {
       postsPerSecondPerChannel: 1,
       postBurst: 5,
@@ -62,7 +64,14 @@ export async function openWorld(cluster: TestCluster): Promise<BotWorld> {
   const settings: BotSettings = {
     migration,
     heroku: { app: "shop-production" },
-    slack: { apiUrl: slack.apiUrl, team: cast.team.id, app: cast.app.id, channel: main, commsChannel: "C0COMMS0000" },
+    slack: {
+      mode,
+      apiUrl: slack.apiUrl,
+      team: cast.team.id,
+      app: cast.app.id,
+      channel: main,
+      commsChannel: "C0COMMS0000",
+    },
     approvals: {
       required: 2,
       approvers: [
@@ -81,7 +90,7 @@ export async function openWorld(cluster: TestCluster): Promise<BotWorld> {
     ring: (id: string, phase: string, queue = "phases") => Promise.resolve(rings.push(`${id} ${phase} ${queue}`)),
   };
   const start = async (): Promise<Bot> => {
-    const secrets = { signingSecret, botToken };
+    const secrets = mode === "socket" ? { appToken, botToken } : { signingSecret, botToken };
     const bot = await startBot({
       config: settings,
       secrets,
@@ -91,6 +100,7 @@ export async function openWorld(cluster: TestCluster): Promise<BotWorld> {
       clock: systemClock,
       port: 0,
     });
+    if (mode === "socket") return bot;
     const url = `${bot.url}/slack/events`;
     await slack.setRequestUrls({ events: url, commands: url, interactivity: url });
     return bot;

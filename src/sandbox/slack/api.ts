@@ -67,6 +67,7 @@ export async function serveApi(
   const body = await readBody(request);
   const args = { ...queryOf(request), ...parseArgs(request.headers["content-type"] ?? "", body) };
   if (method === "api.test") return sendJson(response, 200, { ok: true, args });
+  if (method === "apps.connections.open") return sendJson(response, 200, openConnection(ws, request, args));
   const call = identify(ws, request, method, args);
   if (isRefusal(call)) return answer(ws, response, method, undefined, call);
   const entry = Object.hasOwn(methods, method) ? methods[method] : undefined;
@@ -129,15 +130,29 @@ function answer(ws: Workspace, response: ServerResponse, method: string, call: C
   sendJson(response, 200, body, { "x-oauth-scopes": ws.app.scopes.join(",") });
 }
 
+/** `apps.connections.open`, with the app's own token and no other. */
+function openConnection(ws: Workspace, request: IncomingMessage, args: Readonly<Record<string, unknown>>): object {
+  const token = tokenOf(request, args);
+  if (token === undefined) return refuse("not_authed");
+  const isGood = ws.appToken !== undefined && token === ws.appToken.reveal();
+  note(ws, "api", "apps.connections.open", isGood ? "ok" : "invalid_auth");
+  return isGood && ws.sockets !== undefined ? { ok: true, url: ws.sockets.ticket() } : refuse("invalid_auth");
+}
+
+function tokenOf(request: IncomingMessage, args: Readonly<Record<string, unknown>>): string | undefined {
+  const inBody = typeof args["token"] === "string" ? args["token"] : undefined;
+  const token = /^Bearer (.+)$/.exec(request.headers.authorization ?? "")?.[1] ?? inBody;
+  return token === "" ? undefined : token;
+}
+
 function identify(
   ws: Workspace,
   request: IncomingMessage,
   method: string,
   args: Readonly<Record<string, unknown>>,
 ): Call | Refusal {
-  const inBody = typeof args["token"] === "string" ? args["token"] : undefined;
-  const token = /^Bearer (.+)$/.exec(request.headers.authorization ?? "")?.[1] ?? inBody;
-  if (token === undefined || token === "") return refuse("not_authed");
+  const token = tokenOf(request, args);
+  if (token === undefined) return refuse("not_authed");
   const byApp = token === ws.botToken.reveal();
   const owner = byApp ? ws.people.get(ws.app.botUserId) : ownerOf(ws, token);
   if (owner === undefined) return refuse("invalid_auth");

@@ -89,6 +89,15 @@ const faults = act(faultsSchema, (ws, input) => {
   return done({ faults: input });
 });
 
+const socket = act(
+  z.strictObject({ reason: z.enum(["warning", "refresh_requested", "link_disabled"]).default("refresh_requested") }),
+  (ws, { reason }) => {
+    if (ws.sockets === undefined || ws.sockets.count() === 0) return impossible("the app has no socket open", 409);
+    ws.sockets.disconnect(reason);
+    return done({ sockets: ws.sockets.count() });
+  },
+);
+
 const hint = act(z.strictObject({ text: z.string(), command: z.string().optional() }), (ws, input) => {
   ws.hint = input.text === "" ? undefined : { text: input.text, command: input.command };
   ws.changed({ kind: "hint" });
@@ -109,6 +118,7 @@ export const worldActs: Readonly<Record<string, Act>> = {
   channel: channelAct,
   "user-group": userGroup,
   faults,
+  "disconnect-sockets": socket,
   hint,
   home,
 };

@@ -4,6 +4,7 @@ import { sendClick, sendCommand, submitView } from "./approach.ts";
 import { actionElements } from "./blocks.ts";
 import { act, administrator, done, impossible, type Act, type ControlAnswer } from "./control-act.ts";
 import { worldActs } from "./control-world.ts";
+import { canReachApp } from "./deliver.ts";
 import { emojiName } from "./emoji.ts";
 import type { Channel, Message, Person, Workspace } from "./model.ts";
 import { escapeMrkdwn } from "./mrkdwn.ts";
@@ -42,7 +43,7 @@ const command = act(z.strictObject({ ...where, text: z.string() }), async (ws, i
     return impossible("people of other organisations cannot run slash commands", 403);
   if (!ws.app.commands.includes(name))
     return impossible(`${name} is not a valid command: ${ws.app.commands.join(", ")}`);
-  if (ws.urls === undefined) return impossible("the app has not named its request URLs yet", 409);
+  if (!canReachApp(ws)) return impossible("the app has not named its request URLs yet", 409);
   const text = linkNames(ws, escapeMrkdwn(rest.join(" ")));
   const named = text.replace(/<@(\w+)>/g, (_whole, id: string) => `<@${id}|${ws.people.get(id)?.name ?? id}>`);
   return done(await sendCommand(ws, at.channel, at.person, name, named));
@@ -110,7 +111,7 @@ const submission = z.strictObject({
 });
 
 const interact = act(z.union([click, submission]), async (ws, input) => {
-  if (ws.urls === undefined) return impossible("the app has not named its request URLs yet", 409);
+  if (!canReachApp(ws)) return impossible("the app has not named its request URLs yet", 409);
   if ("view_id" in input) {
     const view = ws.views.get(input.view_id);
     const person = findPerson(ws, input.user);

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { Channel, SlackEvent, Workspace } from "./model.ts";
 import { signedHeaders } from "./sign.ts";
+import { envelopeOf } from "./sockets.ts";
 import { note } from "./workspace.ts";
 
 /** Slack waits this long for an answer to anything it sends. */
@@ -39,7 +40,7 @@ export function openCourier(ws: Workspace, retryDelaysMs: readonly number[]): Co
   };
   return {
     send: (event, channel) => {
-      if (ws.urls === undefined || stop.signal.aborted) return;
+      if (!canReachApp(ws) || stop.signal.aborted) return;
       if (channel !== undefined && !channel.members.has(ws.app.botUserId)) return;
       const parcel = envelope(ws, event, channel);
       if (ws.faults.happens("dropEvents")) return note(ws, "event", event.type, "dropped (fault)", { id: parcel.id });
@@ -116,7 +117,12 @@ export type AppAnswer =
     }
   | { readonly kind: "http_timeout" | "connection_failed"; readonly ms: number };
 
-/** One signed request to the app, given up after three seconds as Slack does. */
+/** Whether the app has told where it is to be found. */
+export function canReachApp(ws: Workspace): boolean {
+  return ws.urls !== undefined || ws.sockets?.isOn() === true;
+}
+
+/** One signed request to the app, or with Socket Mode one envelope, given up after three seconds as Slack does. */
 export async function callApp(
   ws: Workspace,
   url: string,
@@ -129,6 +135,11 @@ export async function callApp(
   const deadline = AbortSignal.timeout(answerDeadlineMs);
   const begun = performance.now();
   const ms = (): number => Math.round(performance.now() - begun);
+  if (ws.sockets?.isOn() === true && !body.includes('"url_verification"')) {
+    const answer = await ws.sockets.call(envelopeOf(body, contentType, more), answerDeadlineMs);
+    if (answer.kind !== "answered") return { kind: answer.kind, ms: ms() };
+    return { ...answer, status: 200, headers: new Headers(), ms: ms() };
+  }
   try {
     const either = signal === undefined ? deadline : AbortSignal.any([deadline, signal]);
     const answer = await fetch(url, { method: "POST", headers, body, redirect: "manual", signal: either });

@@ -3,6 +3,7 @@ import type { Log } from "../../log.ts";
 import type { Secret } from "../../redact.ts";
 import type { Block } from "./blocks.ts";
 import type { Faults } from "./faults.ts";
+import type { Sockets } from "./sockets.ts";
 
 /** A workspace; `T…` ids as Slack has them. */
 export interface Team {
@@ -192,6 +193,9 @@ export interface Workspace {
   readonly logger: Log;
   readonly signingSecret: Secret;
   readonly botToken: Secret;
+  /** For Socket Mode; without it there is none. */
+  readonly appToken: Secret | undefined;
+  sockets: Sockets | undefined;
   faults: Faults;
   urls: RequestUrls | undefined;
   hint: { readonly text: string; readonly command: string | undefined } | undefined;

@@ -14,6 +14,7 @@ import { receiveUpload } from "./methods/files.ts";
 import type { AppIdentity, Change, Channel, Person, RequestUrls, Team, UserGroup, Workspace } from "./model.ts";
 import { servePage } from "./page.ts";
 import { openRateLimit, slackRates, type RateLimit, type Rates } from "./rates.ts";
+import { openSockets } from "./sockets.ts";
 import { verifyUrl } from "./verify-url.ts";
 import { note, openChannel } from "./workspace.ts";
 
@@ -21,6 +22,8 @@ import { note, openChannel } from "./workspace.ts";
 export interface SlackOptions {
   readonly signingSecret: Secret;
   readonly botToken: Secret;
+  /** With it the app may open sockets (Socket Mode). */
+  readonly appToken?: Secret;
   readonly team?: Team;
   readonly app?: AppIdentity;
   readonly people?: readonly Person[];
@@ -70,6 +73,8 @@ export async function startSlack(options: SlackOptions): Promise<SlackStandIn> {
     setUrls: (urls) => setUrls(ws, urls),
   };
   const server = createServer((request, response) => void serve(world, request, response));
+  ws.sockets = openSockets(ws);
+  server.on("upgrade", (request, socket) => ws.sockets?.upgrade(request, socket));
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(0, "127.0.0.1", resolve);
@@ -79,6 +84,7 @@ export async function startSlack(options: SlackOptions): Promise<SlackStandIn> {
   ws.baseUrl = `http://127.0.0.1:${port}`;
   const stop = async (): Promise<void> => {
     await courier.close();
+    ws.sockets?.close();
     server.closeAllConnections();
     await new Promise<void>((resolve) => server.close(() => resolve()));
   };
@@ -128,6 +134,8 @@ function openWorkspace(options: SlackOptions, watchers: ReadonlySet<(change: Cha
     logger: options.log ?? silentLog,
     signingSecret: options.signingSecret,
     botToken: options.botToken,
+    appToken: options.appToken,
+    sockets: undefined,
     faults: noFaults(),
     urls: undefined,
     hint: undefined,
