@@ -144,6 +144,15 @@ export async function getOutbox(
   return row && fromRow(row);
 }
 
+/** The youngest message of a kind. */
+export async function lastOutbox(db: Queryable, kind: string, migrationId: string): Promise<OutboxRow | undefined> {
+  const [row] = await db.query<Row>(
+    `select ${columns} from journal.outbox where kind = $1 and migration_id = $2 order by id desc limit 1`,
+    [kind, migrationId],
+  );
+  return row && fromRow(row);
+}
+
 /** Whether the message reached Slack with its present facts. */
 export async function isSent(
   db: Queryable,

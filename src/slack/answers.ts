@@ -1,18 +1,20 @@
 import { readEvents } from "../journal/events.ts";
 import type { Journal } from "../journal/open.ts";
+import { lastOutbox } from "../journal/outbox.ts";
 import { type Phase, windowOf } from "../journal/phase.ts";
 import { type Snapshot, takeSnapshot } from "../report/snapshot.ts";
 import type { Taken } from "./intake.ts";
 import { limits, cut } from "./limits.ts";
-import type { Verb } from "./parse.ts";
-import { verbsFor, whoMay } from "./permission.ts";
+import { type Verb, verbs } from "./parse.ts";
+import { may, verbsFor, whoMay } from "./permission.ts";
 import { gateLines, renderCard } from "./render/card.ts";
-import { approversOf } from "./render/intent.ts";
+import { approversOf, renderIntent } from "./render/intent.ts";
 import { lagAnswer } from "./render/lag-words.ts";
-import { allOf, anyOf, clockTime, code, duration, glyph, plainName } from "./render/text.ts";
+import { allOf, anyOf, clockTime, code, duration, glyph, mention, plainName } from "./render/text.ts";
 import { renderTimeline } from "./render/timeline.ts";
 import { phaseWords, windowWords } from "./render/words.ts";
-import { type BotSettings, personOf, rolesOf } from "./settings.ts";
+import { whyNot } from "./sense.ts";
+import { type BotSettings, personOf, rolesOf, slackOf } from "./settings.ts";
 
 const helpOf: Record<Verb, string> = {
   help: "this list",
@@ -28,6 +30,7 @@ const helpOf: Record<Verb, string> = {
   retry: "tries a failed phase again",
   abort: "stops; an open window is put back while that is possible",
   timeline: "what happened when",
+  comms: "what customers were told last, ready to copy",
   whoami: "what Drawbridge thinks you may do",
 };
 
@@ -61,15 +64,33 @@ export async function answerFor(
   }
   if (taken.allowed === false) {
     const { verb } = parsed;
-    return `${glyph.failed} Not done: \`/migrate ${verb}\` is for ${anyOf(whoMay(settings, verb))}. Ask one of them; \`/migrate whoami\` shows what you may do.`;
+    return notAllowed(settings, verb);
   }
-  return cut(await readOnlyAnswer(journal, settings, slackUser, parsed.verb), limits.text);
+  return cut(await readOnlyAnswer(journal, settings, slackUser, parsed), limits.text);
 }
 
-async function readOnlyAnswer(journal: Journal, settings: BotSettings, slackUser: string, verb: Verb): Promise<string> {
+/** Who may, by a name that can be clicked, and what to write to them. */
+function notAllowed(settings: BotSettings, verb: Verb): string {
+  const people = whoMay(settings, verb);
+  const names = people.map((person) => mention(slackOf(settings, person) ?? person));
+  const ask = `${names.length === 1 ? "Ask" : "Ask one of"} ${names.join(", ")} here, for instance: "please type \`/migrate ${verb}\`, because …".`;
+  return `${glyph.failed} Not done: \`/migrate ${verb}\` is for ${anyOf(people)}. ${ask} \`/migrate whoami\` shows what you may do.`;
+}
+
+async function readOnlyAnswer(
+  journal: Journal,
+  settings: BotSettings,
+  slackUser: string,
+  { verb, args }: { readonly verb: Verb; readonly args: Readonly<Record<string, string>> },
+): Promise<string> {
   switch (verb) {
-    case "help":
-      return help(settings, slackUser, await snapshotNow(journal, settings));
+    case "help": {
+      const of = verbs.find((each) => each === args["of"]);
+      const snapshot = await snapshotNow(journal, settings);
+      return of === undefined ? help(settings, slackUser, snapshot) : helpFor(of, settings, slackUser, snapshot);
+    }
+    case "comms":
+      return commsAnswer(journal, settings);
     case "whoami":
       return whoami(settings, slackUser);
     case "status":
@@ -89,7 +110,7 @@ async function readOnlyAnswer(journal: Journal, settings: BotSettings, slackUser
     case "resume":
     case "retry":
     case "abort":
-      return `${glyph.running} \`/migrate ${verb}\` is taken: ${willHappen[verb] ?? "the answer comes here"}.`;
+      return taken(verb, await snapshotNow(journal, settings));
   }
 }
 
@@ -99,9 +120,54 @@ async function snapshotNow(journal: Journal, settings: BotSettings): Promise<Sna
   return takeSnapshot(journal.db, settings.migration, approversOf(settings));
 }
 
+function taken(verb: Verb, snapshot: Snapshot | undefined): string {
+  const objection = whyNot(verb, snapshot);
+  const but = objection === undefined ? "" : ` As things stand it will be refused: ${objection}.`;
+  return `${glyph.running} \`/migrate ${verb}\` is taken: ${willHappen[verb] ?? "the answer comes here"}.${but}`;
+}
+
+/** What comes next; what this person can type that makes sense now; the rest, with why not. */
 function help(settings: BotSettings, slackUser: string, snapshot: Snapshot | undefined): string {
-  const lines = verbsFor(settings, slackUser).map((verb) => `\`/migrate ${verb}\` ${helpOf[verb]}`);
-  return [`*${next(snapshot)}*`, ...lines].join("\n");
+  const may = verbsFor(settings, slackUser);
+  const now = may.filter((verb) => whyNot(verb, snapshot) === undefined);
+  const later = may.filter((verb) => !now.includes(verb));
+  const others = verbs.filter((verb) => !may.includes(verb) && whyNot(verb, snapshot) === undefined);
+  return [
+    `*${next(snapshot)}*`,
+    ...now.map((verb) => `\`/migrate ${verb}\` ${helpOf[verb]}`),
+    ...(later.length === 0
+      ? []
+      : [`Not now: ${later.map((verb) => `\`${verb}\` (${whyNot(verb, snapshot)})`).join(" · ")}`]),
+    ...(others.length === 0
+      ? []
+      : [`For others: ${others.map((verb) => `\`${verb}\` (${anyOf(whoMay(settings, verb))})`).join(" · ")}`]),
+    "`/migrate help window` says more of one command.",
+  ].join("\n");
+}
+
+/** One command: what it does, whether it would do it now, and who may. */
+function helpFor(verb: Verb, settings: BotSettings, slackUser: string, snapshot: Snapshot | undefined): string {
+  const objection = whyNot(verb, snapshot);
+  const people = whoMay(settings, verb);
+  return [
+    `\`/migrate ${verb}\` ${helpOf[verb]}.`,
+    ...(willHappen[verb] === undefined ? [] : [`When it is typed: ${willHappen[verb]}.`]),
+    objection === undefined ? "It can be typed now." : `Not now: ${objection}.`,
+    people.length === 0
+      ? "Everybody here may."
+      : `${anyOf(people)} may; ${may(settings, slackUser, verb) ? "so you may" : "you may not"}.`,
+  ].join("\n");
+}
+
+/** What the customers' channel was told last, as a draft to copy, and how things stand for customers now. */
+async function commsAnswer(journal: Journal, settings: BotSettings): Promise<string> {
+  const row = await lastOutbox(journal.db, "comms", settings.migration);
+  const draft = row && (await renderIntent(journal.db, row, settings))?.message.text;
+  if (row === undefined || draft === undefined) {
+    return "Nothing has been announced to customers. The first draft comes with `/migrate window`.";
+  }
+  const where = row.messageTs === undefined ? "not in the customers' channel yet" : "posted in the customers' channel";
+  return `Last word for customers (${clockTime(row.createdAt)}, ${where}):\n${draft}\nCopy it as it stands; the comms team decides what is published.`;
 }
 
 /** What comes next, for the first line of the help. */
@@ -132,13 +198,13 @@ function next(snapshot: Snapshot | undefined): string {
 
 function whoami(settings: BotSettings, slackUser: string): string {
   const roles = rolesOf(settings, slackUser).filter((role) => role !== "anyone");
-  const verbs = verbsFor(settings, slackUser)
+  const own = verbsFor(settings, slackUser)
     .map((verb) => code(verb))
     .join(" ");
   const vote = roles.includes("approver")
     ? " You may approve and stop gates, except in a migration where you asked for something."
     : "";
-  return `You are ${plainName(personOf(settings, slackUser))}, ${roles.length === 0 ? "reading along" : roles.join(" and ")}. You may type ${verbs}.${vote}`;
+  return `You are ${plainName(personOf(settings, slackUser))}, ${roles.length === 0 ? "reading along" : roles.join(" and ")}. You may type ${own}.${vote}`;
 }
 
 function status(settings: BotSettings, snapshot: Snapshot | undefined): string {

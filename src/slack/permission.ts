@@ -7,6 +7,7 @@ const allowed: Record<Verb, readonly Role[]> = {
   status: ["anyone"],
   lag: ["anyone"],
   timeline: ["anyone"],
+  comms: ["anyone"],
   whoami: ["anyone"],
   plan: ["anyone"],
   check: ["driver"],
@@ -20,7 +21,7 @@ const allowed: Record<Verb, readonly Role[]> = {
 };
 
 /** Commands that the bot answers itself, from the journal; the others are the worker's. */
-export const readOnly: ReadonlySet<Verb> = new Set(["help", "status", "lag", "timeline", "whoami"]);
+export const readOnly: ReadonlySet<Verb> = new Set(["help", "status", "lag", "timeline", "comms", "whoami"]);
 
 /** Whether an account may use a verb. */
 export function may(settings: BotSettings, slackUser: string, verb: Verb): boolean {

@@ -190,12 +190,18 @@ function silence(snapshot: Snapshot): string | undefined {
   return `▲ no news from the worker since ${clockSeconds(heardAt)}, asking again`;
 }
 
-/** Who is still needed for the open gates, one line a gate; for `/migrate status`. */
+/**
+ * Who is still needed for the open gates, one line a gate, from the evaluator's own tree: also what else stands against it, and
+ * whose vote does not count. For `/migrate status`.
+ */
 export function gateLines(snapshot: Snapshot): string[] {
   return snapshot.approvals.map((gate) => {
     const voters =
       gate.voters.length === 0 ? "no votes yet" : `approved by ${allOf(gate.voters.map((voter) => voter.person))}`;
     const more = gate.missing > 0 ? `${gate.missing} more of ${anyOf(gate.stillNeeded)}` : "complete";
-    return `${gate.missing > 0 ? glyph.needed : glyph.done} gate ${gate.gate}: ${voters} · ${more} · until ${clockTime(gate.expiresAt)}`;
+    const against = (gate.reasons?.because ?? []).filter(({ ok, name }) => !ok && name !== "two-people");
+    const objections = against.map(({ says }) => ` · ${esc(says)}`).join("");
+    const sign = gate.missing > 0 || against.length > 0 ? glyph.needed : glyph.done;
+    return `${sign} gate ${gate.gate}: ${voters} · ${more}${objections} · until ${clockTime(gate.expiresAt)}`;
   });
 }
