@@ -47,7 +47,8 @@ export async function runSequences(cluster: TestCluster, ask: Sequences): Promis
       numRuns: Math.ceil(ask.count / lanes),
       seed: ask.seed + at,
       ...(ask.path === undefined ? {} : { path: ask.path }),
-      endOnFailure: false,
+      // smallest sequence first; a mutant only has to be noticed
+      endOnFailure: process.env["DRAWBRIDGE_SHRINK"] === "no",
       interruptAfterTimeLimit: 1_800_000,
     });
   const ended = await Promise.allSettled(

@@ -21,6 +21,8 @@ function stepOf(play: Play, name: string): Part {
   return {
     name,
     deadlineMs: 20_000,
+    // where time passes between the runner's look and its claim
+    validate: ({ fault }) => fault(`validating:${name}`),
     observe: async (_world, { window }) => (play.effects.has(`${window?.id} ${name}`) ? { seen: true } : undefined),
     run: async (_world, context) => {
       await context.assertLease();
