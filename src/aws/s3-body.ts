@@ -3,6 +3,7 @@ import type { GetObjectCommandOutput } from "@aws-sdk/client-s3";
 import type { ObjectInfo, ReadOptions } from "../archive/store/object-store.ts";
 import { DrawbridgeError } from "../errors.ts";
 import type { Log } from "../log.ts";
+import { whyNotTheObject } from "./s3-answer.ts";
 import { asStoreFault } from "./s3-errors.ts";
 
 /** A body that is being read, and how to ask for the rest of it. */
@@ -50,7 +51,15 @@ async function* chunks(
   while (position <= end) {
     const before = position;
     try {
-      answer ??= await fetch({ range: { start: position, end }, ifMatch: info.etag });
+      if (answer === undefined) {
+        const rest: ReadOptions = { range: { start: position, end }, ifMatch: info.etag };
+        answer = await fetch(rest);
+        const wrong = whyNotTheObject(answer, rest);
+        if (wrong !== undefined) {
+          bodyOf(answer).destroy();
+          throw new DrawbridgeError("DB_CONNECTION", `${what}: ${wrong}`);
+        }
+      }
       const body = bodyOf(answer);
       reading(body);
       for await (const chunk of body) {

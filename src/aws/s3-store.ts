@@ -2,7 +2,7 @@ import { createReadStream, createWriteStream } from "node:fs";
 import { mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Readable } from "node:stream";
+import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import {
   DeleteObjectCommand,
@@ -17,6 +17,7 @@ import type { ObjectInfo, ObjectStore, ReadOptions } from "../archive/store/obje
 import { DrawbridgeError } from "../errors.ts";
 import { type AwsAccess, sdkConfig } from "./access.ts";
 import { awsStatus, expiredKeyCodes, isAwsCode } from "./aws-errors.ts";
+import { whyNotTheObject } from "./s3-answer.ts";
 import { resumingBody } from "./s3-body.ts";
 import { asStoreFault } from "./s3-errors.ts";
 
@@ -103,6 +104,12 @@ export function openS3Store(options: S3StoreOptions): S3Store {
       const answer = await orMissing(fetch(read));
       if (answer === undefined) return undefined;
       const info = infoOf(key, answer);
+      const wrong = whyNotTheObject(answer, read);
+      if (wrong !== undefined) {
+        if (answer.Body instanceof Readable) answer.Body.destroy();
+        // a proxy's page may be gone the next time; when it is not, it is the archive that is invalid
+        throw new DrawbridgeError("DB_ARCHIVE_INVALID", `${named("get", key)}: ${wrong}`, { outcome: "retryable" });
+      }
       return {
         info,
         body: resumingBody({ first: answer, info, read, fetch, what: named("get", key), log: options.log }),
