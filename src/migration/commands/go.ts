@@ -2,8 +2,9 @@ import { approvalsOf } from "../../journal/approvals-rows.ts";
 import { addRequester, getMigration } from "../../journal/migrations.ts";
 import { windowFacts } from "../../journal/phase.ts";
 import { currentWindow } from "../../journal/windows.ts";
-import { openWindow } from "../open-window.ts";
+import { neededMs, openWindow } from "../open-window.ts";
 import { type CommandHandler, done, refused } from "./command.ts";
+import { whatIsMissing } from "./go-missing.ts";
 
 /**
  * `/migrate go`: consumes all gates of the window at once, as a lease on it, and starts. Refused unless every gate is
@@ -23,21 +24,9 @@ export const goCommand: CommandHandler = async (world, { command, ring }) => {
   }
   if (window.state === "open") return refused(`${window.name.replace("-", " ")} is open already.`);
   const approvals = await approvalsOf(db, migration.id, window.id);
-  const missing = approvals.filter(({ state }) => state !== "ARMED");
-  if (missing.length > 0) {
-    const list = missing.map(
-      ({ gate, state, stateReason }) => `${gate} (${state.toLowerCase()}${stateReason ? `: ${stateReason}` : ""})`,
-    );
-    return refused(`Not yet: ${list.join(", ")}. Each needs two people's ✅ on its message.`);
-  }
-  const neededMs = 2 * window.forecastMs + 60_000;
-  const short = approvals.filter(({ expiresAt }) => expiresAt.getTime() - world.clock.now().getTime() < neededMs);
-  if (short.length > 0) {
-    const seconds = Math.ceil(neededMs / 1000);
-    return refused(
-      `${short.map(({ gate }) => gate).join(", ")} would run out in the window: each gate must live ${seconds} s more. \`/migrate window\` asks again.`,
-    );
-  }
+  const [clock] = await db.query<{ now: Date }>("select clock_timestamp() as now");
+  const missing = whatIsMissing(approvals, clock?.now ?? world.clock.now(), neededMs(window));
+  if (missing !== undefined) return refused(missing);
   await addRequester(db, migration.id, command.person, "go");
   await openWindow(world, { windowId: window.id, by: command.person });
   await ring(windowFacts[window.name].phase);
