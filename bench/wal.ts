@@ -87,7 +87,11 @@ async function measureFetch(
     ]) {
       const into = freshDir(join(archive.home, "fetched"));
       await fetcher(async (restoreCommand, wrap) => {
-        const each = restoreCommand.replaceAll("%f", "$f").replaceAll("%p", "RECOVERYXLOG").replaceAll("%%", "%");
+        const each = restoreCommand
+          .replaceAll("%f", "$f")
+          .replaceAll("%p", "RECOVERYXLOG")
+          .replaceAll("%r", names[0] ?? "")
+          .replaceAll("%%", "%");
         const loop = `cd '${into}' && for f in ${names.join(" ")}; do export f; sh -c '${each.replaceAll("'", `'\\''`)}' && mv RECOVERYXLOG $f || exit 1; done`;
         await settle();
         const load = loadavg()[0] ?? 0;
