@@ -95,6 +95,46 @@ describe("what does not count", () => {
   });
 });
 
+describe("what nobody has said counts against the vote", () => {
+  const two = [yes("UANN"), yes("UBOB")];
+  it("a user group whose members are not known lets nobody in", () => {
+    const policy = { ...base.policy, userGroup: "S1" };
+    expect(judge({ policy, reactions: two })).toMatchObject({ state: "waiting", missing: 2, eligible: [] });
+    expect(judge({ policy, reactions: two, groupMembers: ["UANN", "UBOB"] }).state).toBe("open");
+  });
+  it("who reacted to stop it but is not named, or not described, keeps the gate shut", () => {
+    expect(judge({ reactions: two, truncated: ["no_entry"] })).toMatchObject({ state: "waiting", missing: 0 });
+    expect(judge({ reactions: two, truncated: ["white_check_mark"] }).state).toBe("open");
+    const { UCYN: _unknown, ...people } = base.people;
+    const verdict = judge({ people, reactions: [...two, yes("UCYN", "no_entry")] });
+    expect(verdict).toMatchObject({ state: "waiting", missing: 0 });
+    expect(verdict.reasons.because.find(({ name }) => name === "all-vetoes-seen")?.ok).toBe(false);
+  });
+  it("on Grid an account of the organisation has to belong to this workspace", () => {
+    const policy = { ...base.policy, enterprise: "E1" };
+    const with1 = (teams?: readonly string[]) => ({
+      ...base.people,
+      UANN: { ...member, teamId: "T2", enterpriseId: "E1", teams },
+    });
+    expect(judge({ policy, people: with1(["T1", "T2"]), reactions: two }).state).toBe("open");
+    expect(judge({ policy, people: with1(["T2"]), reactions: two }).missing).toBe(1);
+    expect(judge({ policy, people: with1(), reactions: two }).missing).toBe(1);
+    expect(judge({ people: with1(["T1"]), reactions: two }).missing).toBe(1);
+  });
+  it("the second account of a person is told so", () => {
+    const verdict = judge({ reactions: [yes("UANN"), yes("UANN2")] });
+    expect(verdict.ignored).toEqual([{ slackUser: "UANN2", name: "white_check_mark", reason: "same-person" }]);
+  });
+  it("who asked may not vote with a second account either", () => {
+    const approvers = [{ person: "greg", slack: ["UGREG", "UGREG2"] }, ...base.approvers.slice(0, 3)];
+    const people = { ...base.people, UGREG2: member };
+    expect(judge({ approvers, people, reactions: [yes("UGREG2"), yes("UBOB")] })).toMatchObject({
+      state: "waiting",
+      missing: 1,
+    });
+  });
+});
+
 describe("what closes a gate", () => {
   const two = [yes("UANN"), yes("UBOB")];
   it("a veto of any eligible person, not of others", () => {
