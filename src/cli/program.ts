@@ -62,6 +62,7 @@ function buildProgram(): Command {
     .action(async (options: AgentOptions) => (await import("./agent.ts")).runAgentCommand(options));
   addJournal(program);
   addReports(program, config);
+  addBreakGlass(program, config);
   addArchive(program);
   program
     .command("sandbox")

@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import { DrawbridgeError } from "../../errors.ts";
 import type { limitNames } from "./conf-files.ts";
 
@@ -12,23 +11,22 @@ export interface ControlLimits {
 const floatFormat = 1234567.0;
 
 /**
- * Reads the limits out of `global/pg_control` (little endian; the offsets hold for PostgreSQL 13 to 18, `pg_control.h`).
+ * The limits in `global/pg_control` (little endian; the offsets hold for PostgreSQL 13 to 18, `pg_control.h`). Pure.
  * @throws DrawbridgeError `DB_ARCHIVE_INVALID` for a file of another layout.
  */
-export async function readControlLimits(path: string): Promise<ControlLimits> {
-  const bytes = await readFile(path);
-  if (bytes.length < 512 || bytes.readDoubleLE(248) !== floatFormat) {
-    throw new DrawbridgeError("DB_ARCHIVE_INVALID", `${path} is a control file of an unknown layout`);
+export function parseControlLimits(bytes: Buffer): ControlLimits {
+  if (bytes.length < 512 || bytes.readDoubleLE(208) !== floatFormat) {
+    throw new DrawbridgeError("DB_ARCHIVE_INVALID", "global/pg_control has a layout that is not known here");
   }
-  const level = (["minimal", "replica", "logical"] as const)[bytes.readInt32LE(212)];
+  const level = (["minimal", "replica", "logical"] as const)[bytes.readInt32LE(172)];
   return {
     walLevel: level ?? "replica",
     limits: {
-      max_connections: bytes.readInt32LE(220),
-      max_worker_processes: bytes.readInt32LE(224),
-      max_wal_senders: bytes.readInt32LE(228),
-      max_prepared_transactions: bytes.readInt32LE(232),
-      max_locks_per_transaction: bytes.readInt32LE(236),
+      max_connections: bytes.readInt32LE(180),
+      max_worker_processes: bytes.readInt32LE(184),
+      max_wal_senders: bytes.readInt32LE(188),
+      max_prepared_transactions: bytes.readInt32LE(192),
+      max_locks_per_transaction: bytes.readInt32LE(196),
     },
   };
 }

@@ -52,8 +52,5 @@ function folderOf(typed: string, bare: string): string {
 }
 
 function bad(typed: string, why: string): DrawbridgeError {
-  return new DrawbridgeError(
-    "DB_BAD_INPUT",
-    `--prefix ${typed} is neither s3://bucket/path nor file:///folder; ${why}`,
-  );
+  return new DrawbridgeError("DB_BAD_INPUT", `it is neither s3://bucket/path nor file:///folder; ${why}`);
 }

@@ -1,0 +1,79 @@
+import type { Backup } from "../format/list-backups.ts";
+import type { Problem } from "../format/list-parts.ts";
+import { walKind } from "../format/wal-names.ts";
+import { checkBaseBackup, type CheckedBackup } from "../restore/check-backup.ts";
+import type { ObjectStore } from "../store/object-store.ts";
+import { verifyWal, type WalFinding } from "../wal/verify-wal.ts";
+import { coverageOf } from "../wal/wal-coverage.ts";
+import { walPrefix } from "../wal/wal-index.ts";
+import { WalSource } from "../wal/wal-source.ts";
+import { missingSegments, readWalNames } from "./wal-state.ts";
+
+/** Something that is wrong: where, by which rule, and what was found. */
+export interface Finding {
+  readonly object: string;
+  readonly rule: "backup" | "part" | "wal-missing" | "wal-content" | "history";
+  readonly detail: string;
+}
+
+/** What was read, and all that is wrong with it. Without findings the backup restores, up to the archive's end. */
+export interface CheckedArchive {
+  readonly findings: readonly Finding[];
+  readonly base: CheckedBackup;
+  readonly walFiles: number;
+  /** The last one that a recovery comes to. */
+  readonly lastSegment: string | undefined;
+}
+
+/** How a check tells where it is. */
+export interface CheckHooks {
+  readonly signal: AbortSignal;
+  readonly onBase: (bytesDone: number, bytesTotal: number | undefined, note: string) => void;
+  readonly onWal: (filesDone: number, segmentsTotal: number) => void;
+}
+
+/**
+ * Reads all that a restore of `backup` to the archive's end would read, and writes nothing.
+ * @throws DrawbridgeError what the store throws: then the check could not be done.
+ */
+export async function checkArchive(
+  store: ObjectStore,
+  backup: Backup,
+  segmentBytes: number,
+  hooks: CheckHooks,
+): Promise<CheckedArchive> {
+  const { signal } = hooks;
+  const base = await checkBaseBackup({
+    store,
+    backup,
+    signal,
+    onProgress: ({ bytesDone, bytesTotal, partsDone, partsTotal }) =>
+      hooks.onBase(bytesDone, bytesTotal, `part ${partsDone} of ${partsTotal}`),
+  });
+  const names = await readWalNames(store, backup.startSegment, signal);
+  const missing = missingSegments(backup.startSegment, names, segmentBytes);
+  const findings: Finding[] = [
+    ...base.problems.map((problem) =>
+      findingOf(problem, problem.object.includes("/tar_partitions/") ? "part" : "backup"),
+    ),
+    ...missing.map((name) => findingOf({ object: walPrefix + name, reason: "it is missing" }, "wal-missing")),
+  ];
+  const wrong: WalFinding[] = [];
+  let walFiles = 0;
+  await using source = new WalSource({ store, expected: () => ({ systemIdentifier: base.systemIdentifier }) });
+  const verified = await verifyWal(source, {
+    first: backup.startSegment,
+    onFinding: (finding) => wrong.push(finding),
+    onRead: () => hooks.onWal((walFiles += 1), names.segments.size),
+    signal,
+  });
+  for (const { key, name, message } of wrong.toSorted((a, b) => (a.key < b.key ? -1 : 1))) {
+    findings.push(findingOf({ object: key, reason: message }, walKind(name) === "history" ? "history" : "wal-content"));
+  }
+  const { newest } = coverageOf(backup.startSegment, names, segmentBytes);
+  return { findings, base, walFiles: verified.files, lastSegment: newest?.name };
+}
+
+function findingOf({ object, reason }: Problem, rule: Finding["rule"]): Finding {
+  return { object, rule, detail: reason };
+}

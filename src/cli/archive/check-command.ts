@@ -1,0 +1,71 @@
+import { checkArchive, type CheckedArchive, type CheckHooks } from "../../archive/standalone/check-archive.ts";
+import { chooseNamed } from "../../archive/standalone/choose.ts";
+import { surveyArchive } from "../../archive/standalone/survey.ts";
+import { exitStatus } from "./exit-status.ts";
+import { openProgress, type ProgressTeller } from "./progress.ts";
+import { type ArchiveOptions, runArchive, say, writeResult } from "./run-archive.ts";
+import { formatBytes } from "./words.ts";
+
+/** Options of `drawbridge archive check`. */
+export interface CheckOptions extends ArchiveOptions {
+  readonly backup: string;
+}
+
+/** `drawbridge archive check`: reads what a restore would read, writes nothing, and names all that is wrong. */
+export async function checkCommand(options: CheckOptions): Promise<void> {
+  await runArchive(options, async ({ store, place, signal, begun }) => {
+    const { backups, segmentBytes } = await surveyArchive(store, signal);
+    const backup = chooseNamed(backups, options.backup, place);
+    say(`Checking ${backup.name} and its WAL.`);
+    begun();
+    using base = openProgress("parts", process.stderr);
+    using wal = openProgress("WAL", process.stderr);
+    const checked = await checkArchive(store, backup, segmentBytes, hooksOf(base, wal, segmentBytes, signal));
+    base[Symbol.dispose]();
+    wal[Symbol.dispose]();
+    writeResult(options.json === true, asJson(place, backup.name, checked), () => asText(place, backup.name, checked));
+    return checked.findings.length === 0 ? 0 : exitStatus.refused;
+  });
+}
+
+function hooksOf(base: ProgressTeller, wal: ProgressTeller, segmentBytes: number, signal: AbortSignal): CheckHooks {
+  return {
+    signal,
+    onBase: (bytesDone, bytesTotal, note) => base.tell({ bytesDone, bytesTotal, note }),
+    onWal: (done, total) =>
+      wal.tell({
+        bytesDone: done * segmentBytes,
+        bytesTotal: total * segmentBytes,
+        note: `file ${done}`,
+      }),
+  };
+}
+
+function asJson(prefix: string, backup: string, { findings, base, walFiles, lastSegment }: CheckedArchive): object {
+  return {
+    prefix,
+    backup,
+    isGood: findings.length === 0,
+    parts: base.parts,
+    storedBytes: base.partBytes,
+    files: base.files,
+    fileBytes: base.fileBytes,
+    systemIdentifier: base.systemIdentifier?.toString() ?? null,
+    walFiles,
+    lastSegment: lastSegment ?? null,
+    findings,
+  };
+}
+
+function asText(place: string, backup: string, checked: CheckedArchive): string {
+  const { findings, base, walFiles, lastSegment } = checked;
+  const read =
+    `${base.parts} parts (${formatBytes(base.partBytes)}), ${base.files} files (${formatBytes(base.fileBytes)}), ` +
+    `${walFiles} WAL files${lastSegment === undefined ? "" : `, up to ${lastSegment}`}`;
+  if (findings.length === 0) return `${backup} is good: ${read}.`;
+  const lines = findings.map(({ object, rule, detail }) => {
+    // most messages name their object already
+    return `  ${rule.padEnd(11)}  ${detail.startsWith(object) ? detail : `${object}: ${detail}`}`;
+  });
+  return `${backup} in ${place} has ${findings.length} findings. Read: ${read}.\n${lines.join("\n")}`;
+}

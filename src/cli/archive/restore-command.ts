@@ -1,0 +1,173 @@
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import type { Backup } from "../../archive/format/list-backups.ts";
+import { restoreBaseBackup, type Restored } from "../../archive/restore/restore.ts";
+import { chooseWanted } from "../../archive/standalone/choose.ts";
+import { configureStandalone, type Configured, isUnconfigured } from "../../archive/standalone/configure.ts";
+import type { TlsFiles } from "../../archive/standalone/server-files.ts";
+import { findStandaloneUser, type StandaloneUser } from "../../archive/standalone/server-user.ts";
+import { surveyArchive } from "../../archive/standalone/survey.ts";
+import type { RestoreMode } from "../../archive/wal/serve-restores.ts";
+import { DrawbridgeError } from "../../errors.ts";
+import { fetchWords } from "./courier-words.ts";
+import { formatPlace } from "./prefix.ts";
+import { openProgress } from "./progress.ts";
+import { commandsOf, restoredText, type RestoreResult } from "./restored-text.ts";
+import { type ArchiveOptions, type ArchiveRun, runArchive, say, writeResult } from "./run-archive.ts";
+import { findServerPrograms } from "./server-programs.ts";
+
+/** Options of `drawbridge archive restore`. */
+export interface RestoreCommandOptions extends ArchiveOptions {
+  readonly into: string;
+  readonly tablespaces?: string;
+  readonly backup: string;
+  readonly standby?: boolean;
+  readonly recoverToEnd?: boolean;
+  readonly owner?: string;
+  readonly port?: number;
+  readonly tlsCertificate?: string;
+  readonly tlsKey?: string;
+}
+
+/** `drawbridge archive restore`: a data directory that `pg_ctl start` takes. */
+export async function restoreCommand(options: RestoreCommandOptions): Promise<void> {
+  await runArchive(options, async (run) => {
+    const began = Date.now();
+    const into = resolve(options.into);
+    const user = await findStandaloneUser(into, options.owner);
+    const mode: RestoreMode = options.standby === true ? "standby" : "recover-to-end";
+    const tls = tlsOf(options);
+    refuseRunning(into);
+    // parents that are not there yet have to let the server's user pass
+    await mkdir(dirname(into), { recursive: true, mode: 0o755 });
+    const walDir = `${into}.wal`;
+    const fetch = fetchWords(options, mode, join(walDir, "spool"));
+    proveUsable(fetch, into, user);
+    const { backups } = await surveyArchive(run.store, run.signal);
+    const backup = chooseWanted(backups, options.backup, run.place);
+    const major = Number.parseInt(backups.find(({ name }) => name === backup.name)?.pgVersion ?? "", 10);
+    const programs = Number.isNaN(major) ? undefined : findServerPrograms(major);
+    say(`Restoring ${backup.name} into ${into}${user.owner ? `, for the user ${user.name}` : ""}.`);
+    const restored = await unpack(run, backup, { into, tablespaces: tablespacesOf(options, into), user });
+    const configured = await configureStandalone({
+      dataDir: into,
+      user,
+      mode,
+      tls,
+      port: options.port,
+      walDir,
+      fetch,
+    });
+    const bindir = programs?.bindir ?? findServerPrograms(configured.pgMajor).bindir;
+    const result = resultOf({ options, backup, into, mode, user, restored, configured, bindir, began });
+    writeResult(options.json === true, result, () => restoredText(result));
+  });
+}
+
+interface Target {
+  readonly into: string;
+  readonly tablespaces: string;
+  readonly user: StandaloneUser;
+}
+
+/** Restores the base backup, unless an earlier try was interrupted after that. */
+async function unpack(run: ArchiveRun, backup: Backup, target: Target): Promise<Restored | undefined> {
+  if (await isUnconfigured(target.into, backup)) return undefined;
+  using progress = openProgress("restore", process.stderr);
+  let isFirst = true;
+  return await restoreBaseBackup({
+    store: run.store,
+    backup,
+    into: target.into,
+    tablespacesDir: target.tablespaces,
+    owner: target.user.owner,
+    signal: run.signal,
+    onProgress: ({ bytesDone, bytesTotal, partsDone, partsTotal }) => {
+      run.begun();
+      if (isFirst && partsDone > 0) say(`Going on: ${partsDone} of ${partsTotal} parts are there from before.`);
+      isFirst = false;
+      progress.tell({ bytesDone, bytesTotal, note: `part ${partsDone} of ${partsTotal}` });
+    },
+  });
+}
+
+function tablespacesOf({ tablespaces }: RestoreCommandOptions, into: string): string {
+  return tablespaces === undefined ? `${into}.tablespaces` : resolve(tablespaces);
+}
+
+function tlsOf({ tlsCertificate, tlsKey }: RestoreCommandOptions): TlsFiles | undefined {
+  if (tlsCertificate === undefined || tlsKey === undefined) return undefined;
+  const files = { certificate: resolve(tlsCertificate), key: resolve(tlsKey) };
+  for (const path of Object.values(files)) if (!existsSync(path)) throw bad(`there is no file ${path}`);
+  return files;
+}
+
+function refuseRunning(into: string): void {
+  if (existsSync(join(into, "postmaster.pid"))) {
+    throw bad(`a PostgreSQL server runs in ${into} (postmaster.pid is there); nothing was touched`);
+  }
+}
+
+/**
+ * Proves that the server's user can run that command and, in a folder, read the archive: found out here, and not by a server
+ * that stops in the middle of its recovery.
+ */
+function proveUsable([program = "", ...words]: readonly string[], into: string, { name, owner }: StandaloneUser): void {
+  if (owner === undefined) return;
+  const parent = dirname(into);
+  if (spawnSync("test", ["-x", parent], { ...owner, cwd: "/" }).status !== 0) {
+    throw bad(`PostgreSQL will run as the user ${name}, who may not enter ${parent}; choose another --into or --owner`);
+  }
+  const folder = words.find((word) => word.startsWith("file://"));
+  const args =
+    folder === undefined ? [...words.slice(0, 3), "--help"] : [words[0] ?? "", "archive", "list", "--prefix", folder];
+  const options = { ...owner, cwd: "/", encoding: "utf8", timeout: 60_000, maxBuffer: 2 ** 28 } as const;
+  const tried = spawnSync(program, args, options);
+  if (tried.status === 0) return;
+  const said = tried.error?.message ?? tried.stderr.trim().split("\n").at(-1) ?? "";
+  const what = folder === undefined ? program : `${folder} with ${program}`;
+  throw bad(
+    `PostgreSQL will run as the user ${name}, who cannot read ${what}, which its restore_command needs (${said}). ` +
+      "Put them where every user may read, or name another user with --owner",
+  );
+}
+
+interface Outcome {
+  readonly options: RestoreCommandOptions;
+  readonly backup: Backup;
+  readonly into: string;
+  readonly mode: RestoreMode;
+  readonly user: StandaloneUser;
+  readonly restored: Restored | undefined;
+  readonly configured: Configured;
+  readonly bindir: string | undefined;
+  readonly began: number;
+}
+
+function resultOf({ options, backup, into, mode, user, restored, configured, bindir, began }: Outcome): RestoreResult {
+  const tablespaces = restored?.tablespaceOids ?? backup.sentinel.tablespaceOids;
+  return {
+    backup: backup.name,
+    prefix: formatPlace(options.prefix),
+    dataDirectory: into,
+    tablespaces: tablespaces.map((oid) => join(tablespacesOf(options, into), oid)),
+    mode,
+    postgresql: configured.pgMajor,
+    bindir: bindir ?? null,
+    otherVersions: bindir === undefined ? findServerPrograms(configured.pgMajor).others : [],
+    serverUser: user.name,
+    isOtherUser: user.owner !== undefined,
+    port: configured.port,
+    socketDirectory: configured.socketDir,
+    superuser: configured.superuser,
+    bytes: restored?.fileBytes ?? null,
+    seconds: Math.round((Date.now() - began) / 100) / 10,
+    ...commandsOf({ into, bindir, user, configured }),
+  };
+}
+
+function bad(what: string): DrawbridgeError {
+  return new DrawbridgeError("DB_BAD_INPUT", what);
+}

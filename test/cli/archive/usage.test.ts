@@ -1,0 +1,144 @@
+import { existsSync } from "node:fs";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { findArchive } from "../../support/archives.ts";
+import { copyArchive, makeHome, prefixOf, runArchive } from "./run-command.ts";
+
+const timeout = 120_000;
+const walE = "wal-e-15-heroku";
+const delta = "wal-g-15-delta";
+
+describe("wrong usage ends with 2 and says what was meant", { timeout }, () => {
+  test.each([
+    [["lst", "--prefix", "s3://bucket"], /Did you mean list\?/],
+    [["list"], /--prefix/],
+    [["list", "--prefix", "/srv/archive"], /did you mean file:\/\/\/srv\/archive\?/],
+    [["list", "--prefix", "file:///srv", "--region", "eu-west-1"], /--endpoint and --region go with s3/],
+    [["list", "--prefix", "s3://bucket", "--endpoint", "localhost:9000"], /an endpoint is a URL/],
+    [["restore", "--prefix", "s3://bucket"], /--into/],
+    [["restore", "--prefix", "s3://bucket", "--into", "/x", "--standby", "--recover-to-end"], /cannot be used with/],
+    [["restore", "--prefix", "s3://bucket", "--into", "/x", "--port", "70000"], /from 1 to 65535/],
+    [["restore", "--prefix", "s3://bucket", "--into", "/x", "--tls-key", "/k"], /need each other/],
+    [["restore", "--prefix", "s3://bucket", "--into", "/x", "--bakup", "LATEST"], /Did you mean --backup\?/],
+  ])("%j", async (args, said) => {
+    const { status, stdout, stderr } = await runArchive(args);
+    expect(stderr).toMatch(said);
+    expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
+  });
+});
+
+describe("what will not do is refused with 1 and a code", { timeout }, () => {
+  test("a folder that is not there", async () => {
+    const { status, stdout } = await runArchive(["list", "--json", "--prefix", "file:///no/such/folder"]);
+    expect(status).toBe(1);
+    expect(JSON.parse(stdout)).toMatchObject({
+      error: { code: "DB_BAD_INPUT", message: "there is no folder /no/such/folder" },
+    });
+  });
+
+  test.skipIf(findArchive(walE) === undefined)("an unknown backup: the nearest names are told", async () => {
+    await using home = await makeHome();
+    const args = [
+      "restore",
+      ...prefixOf(walE),
+      "--into",
+      join(home.path, "data"),
+      "--backup",
+      "base_00000001000000000000003",
+    ];
+    const { status, stderr } = await runArchive(args);
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/DB_ARCHIVE_INVALID: .*did you mean base_000000010000000000000003_00000040/);
+    expect(existsSync(join(home.path, "data"))).toBe(false);
+  });
+
+  test.skipIf(findArchive(delta) === undefined)("a delta: the full backup is named", async () => {
+    await using home = await makeHome();
+    const { status, stderr } = await runArchive(["restore", ...prefixOf(delta), "--into", join(home.path, "data")]);
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/delta on base_000000010000000000000003.*give --backup base_000000010000000000000003/);
+  });
+
+  test.skipIf(findArchive(walE) === undefined)("a directory in use is left as it is", async () => {
+    await using home = await makeHome();
+    const into = join(home.path, "data");
+    await mkdir(into);
+    await writeFile(join(into, "precious"), "mine");
+    const { status, stderr } = await runArchive(["restore", ...prefixOf(walE), "--into", into]);
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/DB_BAD_INPUT: .*is not empty \(precious\)/);
+    expect(await readdir(into)).toEqual(["precious"]);
+    expect(await readFile(join(into, "precious"), "utf8")).toBe("mine");
+    await writeFile(join(into, "postmaster.pid"), "1\n");
+    expect((await runArchive(["restore", ...prefixOf(walE), "--into", into])).stderr).toMatch(
+      /PostgreSQL server runs in/,
+    );
+  });
+
+  test.runIf(process.getuid?.() === 0)(
+    "a user who cannot get there, or is not there, is found out at once",
+    async () => {
+      await using home = await makeHome();
+      const folder = join(home.path, "closed");
+      await mkdir(folder, { mode: 0o700 });
+      const prefix = ["--prefix", `file://${home.path}`];
+      const closed = await runArchive(["restore", ...prefix, "--into", join(folder, "data")]);
+      expect(closed.status).toBe(1);
+      expect(closed.stderr).toMatch(/may not enter .*closed/);
+      const unknown = await runArchive([
+        "restore",
+        ...prefix,
+        "--into",
+        join(home.path, "data"),
+        "--owner",
+        "nosuchuser",
+      ]);
+      expect(unknown.stderr).toMatch(/there is no user nosuchuser/);
+      const root = await runArchive(["restore", ...prefix, "--into", join(home.path, "data"), "--owner", "root"]);
+      expect(root.stderr).toMatch(/refuses to run as root/);
+    },
+  );
+});
+
+describe.skipIf(findArchive(walE) === undefined)("archive wal", { timeout }, () => {
+  const segment = "000000010000000000000003";
+
+  test("a segment that is proven, under its own name in a directory", async () => {
+    await using home = await makeHome();
+    const { status, stdout } = await runArchive(["wal", segment, home.path, ...prefixOf(walE), "--json"]);
+    expect(status).toBe(0);
+    const path = join(home.path, segment);
+    expect(JSON.parse(stdout)).toEqual({ name: segment, path, found: true });
+    expect((await readFile(path)).length).toBe(16 * 1024 * 1024);
+  });
+
+  test("1 for what the archive does not hold, and no file", async () => {
+    await using home = await makeHome();
+    const dest = join(home.path, "x");
+    const { status, stderr } = await runArchive(["wal", "0000000100000000000000FF", dest, ...prefixOf(walE)]);
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/does not hold 0000000100000000000000FF/);
+    expect(await readdir(home.path)).toEqual([]);
+  });
+
+  test("damage is refused, and leaves no file", async () => {
+    await using home = await makeHome();
+    const folder = await copyArchive(home.path, walE);
+    await writeFile(join(folder, `wal_005/${segment}.lzo`), "<?xml version='1.0'?><Error/>");
+    const { status, stderr } = await runArchive(["wal", segment, join(home.path, "x"), "--prefix", `file://${folder}`]);
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/DB_ARCHIVE_INVALID: .*error page/);
+    expect(await readdir(home.path)).toEqual(["archive"]);
+  });
+
+  test.each([
+    ["00000001000000000000000a", /did you mean 00000001000000000000000A\?/],
+    [`${segment}.lzo`, new RegExp(`the WAL file in it is ${segment}`)],
+    ["pg_wal", /24 hex digits/],
+  ])("%s is no WAL file's name", async (name, said) => {
+    const { status, stderr } = await runArchive(["wal", name, "/tmp/never", ...prefixOf(walE)]);
+    expect(status).toBe(1);
+    expect(stderr).toMatch(said);
+  });
+});
