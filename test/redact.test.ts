@@ -83,6 +83,7 @@ it("a hostile text of any kind is redacted in no time", () => {
     "postgres://".repeat(9_000),
     `postgres://${":".repeat(100_000)}`,
     "a.".repeat(50_000),
+    "http://".repeat(9_000),
     "@".repeat(100_000),
   ]) {
     const startMs = performance.now();

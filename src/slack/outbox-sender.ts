@@ -24,6 +24,7 @@ export interface Sender {
 const urgency: Readonly<Record<string, number>> = {
   gate: 0,
   window: 0,
+  "break-glass": 0,
   reply: 1,
   hint: 1,
   failure: 2,

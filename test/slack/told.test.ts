@@ -1,10 +1,11 @@
 import { describe, expect, it } from "vitest";
 import type { JournalEvent } from "../../src/journal/events.ts";
-import { reportOf } from "../../src/report/final-report.ts";
+import { formatReport, reportOf } from "../../src/report/final-report.ts";
 import { snapshotOf } from "../../src/report/snapshot.ts";
 import { findingsOf } from "../../src/report/summaries.ts";
+import { renderCard } from "../../src/slack/render/card.ts";
 import { renderComms } from "../../src/slack/render/comms.ts";
-import { renderDone, renderFindings } from "../../src/slack/render/notes.ts";
+import { renderDone, renderFindings, renderGlass, renderPhase } from "../../src/slack/render/notes.ts";
 import { renderTimeline } from "../../src/slack/render/timeline.ts";
 import { at, attempt, finished, rowsAt, windowRow } from "../report/rows.ts";
 import { settings } from "./settings.ts";
@@ -46,9 +47,74 @@ describe("the comms channel", () => {
     expect(say("scheduled", window({ ...asking, state: "cancelled" }), planned)).toContain("*Postponed*");
   });
   it("never uses our words", () => {
-    for (const state of ["scheduled", "in-progress", "delayed", "verifying", "completed", "put-back"])
+    for (const state of ["scheduled", "in-progress", "delayed", "verifying", "completed", "put-back", "by-hand"])
       expect(say(state)).not.toMatch(ourWords);
   });
+});
+
+describe("a broken glass", () => {
+  const glass = [
+    {
+      id: "7",
+      at: at(20),
+      kind: "break-glass",
+      actor: "root@host",
+      facts: { verb: "unfence", reason: "<!channel> Slack is down" },
+    },
+    {
+      id: "9",
+      at: at(21),
+      kind: "break-glass-ended",
+      actor: "root@host",
+      facts: { verb: "unfence", of: "7", did: ["lifted"], failed: [] },
+    },
+    {
+      id: "12",
+      at: at(30),
+      kind: "break-glass",
+      actor: "root@host",
+      facts: { verb: "return-writes", reason: "again" },
+    },
+  ];
+  it("stands on the card, with how often, and in the report with what came of it", () => {
+    const rows = rowsAt(40, { glass });
+    const card = plain(renderCard(snapshotOf(rows, approvers), settings).message.text);
+    expect(card).toContain("▲ *break-glass return-writes* by root@host 09:00 UTC (2 times in all): again");
+    const report = reportOf(rows);
+    expect(report.breakGlass.map(({ verb, outcome }) => [verb, outcome])).toEqual([
+      ["unfence", "done"],
+      ["return-writes", "unfinished"],
+    ]);
+    expect(formatReport(report)).toContain(
+      "unfence by root@host: done; reason: <!channel> Slack is down\n    done: lifted",
+    );
+    expect(JSON.parse(JSON.stringify(report))).toMatchObject({ breakGlass: [{ at: at(20).toISOString() }, {}] });
+  });
+  it("is loud in the channel, whatever came of it, and its reason can mention nobody", () => {
+    const facts = { verb: "return-writes", by: "root@host", reason: "<!channel> x" };
+    expect(renderGlass(facts)?.text).toMatch(
+      /^▲ \*Break-glass: return-writes\* .* under way\nby root@host · reason: &lt;!channel&gt; x/,
+    );
+    expect(renderGlass({ ...facts, did: ["a"], failed: ["b"] })?.text).toMatch(
+      /\*not all of it was done\*[^]*● a\n✕ b/,
+    );
+    expect(renderGlass({ ...facts, failed: ["b".repeat(9_000)] })?.text.length).toBeLessThan(4_000);
+  });
+  it("is told in the timeline", () => {
+    const events = glass.map((event) => ({ ...event, id: BigInt(event.id), migrationId: "shop" }));
+    expect(plain(renderTimeline(events, 30)).split("\n")).toEqual([
+      "09:00:20 UTC  ▲ *root@host broke the glass: unfence*: &lt;!channel&gt; Slack is down",
+      "09:00:21 UTC  ▲ break-glass unfence is done",
+      "09:00:30 UTC  ▲ *root@host broke the glass: return-writes*: again",
+    ]);
+  });
+});
+
+it("the thread keeps the event log's end with each phase", () => {
+  const head = `214:${"ab".repeat(32)}`;
+  expect(renderPhase({ phase: "follow", outcome: "done", ms: 1_000, eventLog: head })?.text).toContain(
+    `event log ${head}`,
+  );
 });
 
 describe("thread, timeline and end", () => {
