@@ -2,7 +2,11 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Redis } from "ioredis";
 import { Client } from "pg";
-import { lives, type RunningSandbox, type SandboxInfo } from "../support/sandbox.ts";
+import { adminRole, masterRole, replicationRole } from "../../src/migration/databases.ts";
+import { derivePassword } from "../../src/postgres/scram.ts";
+import { Secret } from "../../src/redact.ts";
+import { migrationName } from "../../src/sandbox/run/config-file.ts";
+import { lives } from "../support/sandbox.ts";
 
 /** Where a secret of this run was seen: a sink and what stood around it, the secret itself left out. */
 export type Leak = string;
@@ -21,9 +25,25 @@ export interface SecretWatch extends AsyncDisposable {
 
 const secretNames = /TOKEN|SECRET|PASSWORD|_KEY$|^DRAWBRIDGE_KEY$/;
 
-/** Opens the watch over a run. The secrets are read from the environments of its own processes. */
-export async function watchSecrets(sandbox: RunningSandbox, info: SandboxInfo): Promise<SecretWatch> {
-  const secrets = new Set<string>();
+/** Secrets that a process never keeps: by their form. `response_url`s as Slack and its stand-in make them. */
+const forms: readonly RegExp[] = [
+  /\/(?:commands|actions|response)\/T[A-Z0-9]+\/\d{6,}\/[A-Za-z0-9]{12,}/,
+  /\bxox[a-z]-[\w-]{8,}/,
+  /\bHRKU-[\w-]{20,}/,
+  /\b[a-z]+:\/\/[^\s:/@"'[\]]+:(?!\[secret\])[^\s@"'\\]{6,}@/,
+];
+
+/** What is watched: its processes, as they are now, and where its servers are. */
+export interface Watched {
+  readonly processes: () => readonly { readonly role: string; readonly pid: number }[];
+  readonly source: { readonly url: string };
+  readonly journal: { readonly url: string };
+  readonly redis: { readonly url: string };
+}
+
+/** Opens the watch over a run. The secrets are read from the environments of its own processes; `more` are known beforehand. */
+export async function watchSecrets(info: Watched, more: readonly string[] = []): Promise<SecretWatch> {
+  const secrets = new Set<string>(more);
   const commands = new Set<string>();
   const heard = new Set<string>();
   let journal = "";
@@ -35,12 +55,15 @@ export async function watchSecrets(sandbox: RunningSandbox, info: SandboxInfo): 
   monitor.on("monitor", (_time: string, args: readonly string[]) => heard.add(args.join(" ")));
   return {
     look: async () => {
-      for (const { role, pid } of sandbox.info()?.processes ?? []) {
+      for (const { role, pid } of info.processes()) {
         if (/^(worker|bot|agent|dyno)/.test(role) && lives(pid)) readEnvironment(pid, secrets);
       }
       readCommands(commands);
     },
-    takeJournal: async () => void (journal = await dumpJournal(info.journal.url)),
+    takeJournal: async () => {
+      journal = await dumpJournal(info.journal.url);
+      for (const line of await dumpRedis(redis)) heard.add(line);
+    },
     leaks: (also) => {
       const sinks = { argv: [...commands].join("\n"), redis: [...heard].join("\n"), journal, ...also };
       return Object.entries(sinks).flatMap(([sink, text]) => leaksIn(sink, text, secrets));
@@ -65,7 +88,26 @@ function readEnvironment(pid: number, secrets: Set<string>): void {
     const value = rest.join("=");
     if (name.endsWith("_URL")) addUrl(secrets, value);
     else if (secretNames.test(name) && value.length >= 12) secrets.add(value);
+    if (name === "DRAWBRIDGE_KEY") addDerived(secrets, value);
   }
+}
+
+/** The passwords that Drawbridge makes under its key. */
+function addDerived(secrets: Set<string>, key: string): void {
+  for (const role of [adminRole, replicationRole, masterRole, `drawbridge_agent_${migrationName}`]) {
+    secrets.add(derivePassword(new Secret(key), migrationName, role, 1).reveal());
+  }
+}
+
+/** Every key of Redis with what it holds, job data included. */
+async function dumpRedis(redis: Redis): Promise<string[]> {
+  const lines: string[] = [];
+  for (const key of await redis.keys("*")) {
+    const held = await redis.dumpBuffer(key);
+    const fields = (await redis.type(key)) === "hash" ? JSON.stringify(await redis.hgetall(key)) : "";
+    lines.push(`${key} ${held?.toString("latin1") ?? ""} ${fields}`);
+  }
+  return lines;
 }
 
 function readCommands(commands: Set<string>): void {
@@ -102,10 +144,26 @@ async function dumpJournal(url: string): Promise<string> {
 }
 
 function leaksIn(sink: string, text: string, secrets: ReadonlySet<string>): Leak[] {
-  return [...secrets].flatMap((secret) => {
-    const at = text.indexOf(secret);
-    return at < 0 ? [] : [`${sink}: …${text.slice(Math.max(0, at - 120), at)}[secret]`];
-  });
+  const places = [
+    ...[...secrets].flatMap((secret) => [text.indexOf(secret), text.indexOf(encodeURIComponent(secret))]),
+    ...forms.map((form) => text.search(form)),
+  ];
+  return [...new Set(places)]
+    .filter((at) => at >= 0)
+    .map((at) => `${sink}: …${text.slice(Math.max(0, at - 120), at)}[secret]`);
+}
+
+/** Everything that stands in Slack: every channel, direct message, ephemeral text, view and file name. */
+export async function allOfSlack(control: string): Promise<string> {
+  const answer = await fetch(`${control}/stream`, { signal: AbortSignal.timeout(20_000) });
+  let text = "";
+  const decoder = new TextDecoder();
+  for await (const chunk of answer.body ?? []) {
+    text += decoder.decode(chunk, { stream: true });
+    // the stream never ends: its second event holds all messages
+    if (/event: messages\ndata: .*\n\n/.test(text)) break;
+  }
+  return text;
 }
 
 /** The text of every log of a run, those of its PostgreSQL servers included. */
