@@ -6,9 +6,9 @@ import type { PartFacts } from "./part-facts.ts";
 import { PartLane, type PartJob } from "./part-lane.ts";
 
 /** Memory for what has been fetched and not yet unpacked. */
-const inFlightBytes = 64 * 1024 * 1024;
-/** A lane more than cores keeps them busy while one waits; beyond eight the disk and the line are the limit. */
-const greatestLanes = 8;
+const inFlightBytes = 32 * 1024 * 1024;
+/** Four write some GB/s, which few disks and lines can; each costs some 35 MB of memory. */
+const greatestLanes = 4;
 
 /** Partitions to be unpacked or looked at. */
 export interface PartsRun extends RangeSource {
@@ -53,7 +53,7 @@ export async function runParts(run: PartsRun): Promise<void> {
 }
 
 function makeLanes(run: PartsRun): PartLane[] {
-  const wanted = run.lanes ?? Math.min(greatestLanes, 2 * availableParallelism());
+  const wanted = run.lanes ?? Math.max(2, Math.min(greatestLanes, availableParallelism()));
   const count = Math.min(wanted, run.jobs.length);
   const buffers = new RangeBuffers(inFlightBytes);
   const { target, onFetched, onWritten } = run;

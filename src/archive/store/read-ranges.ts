@@ -1,9 +1,10 @@
 import { systemClock, type Clock } from "../../clock.ts";
 import { asDrawbridgeError, DrawbridgeError } from "../../errors.ts";
+import { collectYoung } from "./collect-young.ts";
 import type { ObjectInfo, ObjectStore } from "./object-store.ts";
 
 /** Bytes of one request. S3 gives one connection 50 to 90 MB/s; several of these at once fill a faster line. */
-export const rangeBytes = 8 * 1024 * 1024;
+export const rangeBytes = 4 * 1024 * 1024;
 
 /** How often one range is asked for before the whole gives up. */
 const maxTries = 6;
@@ -82,6 +83,7 @@ async function readOnce(
     return length;
   } finally {
     found.body.destroy();
+    collectYoung();
   }
 }
 
