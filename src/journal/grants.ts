@@ -33,7 +33,7 @@ const rights: Readonly<Record<Part, readonly string[]>> = {
 };
 
 const functions: Readonly<Record<Part, readonly string[]>> = {
-  bot: ["journal.append_event(text, text, text, jsonb)"],
+  bot: ["journal.append_event(text, text, text, jsonb)", "journal.take_outbox()"],
   worker: [
     "journal.append_event(text, text, text, jsonb)",
     "journal.mint_agent(text, text)",

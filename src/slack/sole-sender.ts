@@ -14,7 +14,7 @@ export interface SoleSender {
   release(): Promise<void>;
 }
 
-/** Opens the right for one process: an advisory lock of the journal, held by a session of its own. */
+/** Opens the right for one process: a lock of the journal, held by a session of its own. */
 export function openSoleSender(journal: Journal): SoleSender {
   let session: Session | undefined;
   let since: Date | undefined;
@@ -41,7 +41,7 @@ export function openSoleSender(journal: Journal): SoleSender {
 
 async function lock(session: Session): Promise<Date | undefined> {
   const [row] = await session.query<{ ours: boolean; now: Date }>(
-    "select pg_try_advisory_lock(hashtextextended('drawbridge outbox', 0)) as ours, clock_timestamp() as now",
+    "select journal.take_outbox() as ours, clock_timestamp() as now",
   );
   return row?.ours === true ? row.now : undefined;
 }
