@@ -1,5 +1,4 @@
-import type { Server } from "node:http";
-import { App, type HTTPReceiver } from "@slack/bolt";
+import { App } from "@slack/bolt";
 import { type Clock, waitFor } from "../clock.ts";
 import { DrawbridgeError } from "../errors.ts";
 import { openInboundStore } from "../journal/inbound.ts";
@@ -9,7 +8,7 @@ import type { Secret } from "../redact.ts";
 import { startLoops } from "./bot-loops.ts";
 import { openClients, quietLogger, type SlackClients, slackFault } from "./client.ts";
 import { addListeners, type Bell } from "./listeners.ts";
-import { type Health, openReceiver, type ReceiverDeps } from "./receiver.ts";
+import { type Health, HttpReceiver, type ReceiverDeps } from "./receiver.ts";
 import type { BotSettings } from "./settings.ts";
 import { type SocketDeps, SocketReceiver } from "./socket-receiver.ts";
 
@@ -68,11 +67,13 @@ export async function startBot(options: BotOptions): Promise<Bot> {
   const { approvals, sender } = loops;
   addListeners(app, { journal, store, settings, bell: options.doorbell, approvals, sender, log });
   const unlisten = await journal.listen(({ table }) => loops.changed(table));
-  const server = await listen(receiver, options).catch(async (thrown: unknown) => {
-    unlisten();
-    await Promise.allSettled([receiver.stop(), loops.stop()]);
-    throw thrown;
-  });
+  const server = await receiver
+    .start({ port: options.port, host: options.host ?? "127.0.0.1" })
+    .catch(async (thrown: unknown) => {
+      unlisten();
+      await Promise.allSettled([receiver.stop(), loops.stop()]);
+      throw thrown;
+    });
   const address = server.address();
   const port = typeof address === "object" ? (address?.port ?? 0) : 0;
   log.info({ port, botUser: self.botUserId }, "the bot listens");
@@ -80,28 +81,17 @@ export async function startBot(options: BotOptions): Promise<Bot> {
   const stop = (): Promise<void> =>
     (stopped ??= (async () => {
       unlisten();
-      server.closeIdleConnections();
-      const cut = setTimeout(() => server.closeAllConnections(), 3_000);
       await Promise.all([receiver.stop(), loops.stop()]);
       await store.close();
-      clearTimeout(cut);
     })());
   return { port, url: `http://127.0.0.1:${port}`, stop, [Symbol.asyncDispose]: stop };
 }
 
-async function listen(receiver: HTTPReceiver | SocketReceiver, { port, host }: BotOptions): Promise<Server> {
-  const server = await receiver.start({ port, host: host ?? "127.0.0.1" });
-  // whoever sends slowly, or nothing, does not keep a connection
-  server.headersTimeout = 10_000;
-  server.requestTimeout = 15_000;
-  return server;
-}
-
 type WayInDeps = Omit<ReceiverDeps, "signingSecret"> & Omit<SocketDeps, "appToken">;
 
-function openWayIn({ config, secrets }: BotOptions, deps: WayInDeps): HTTPReceiver | SocketReceiver {
+function openWayIn({ config, secrets }: BotOptions, deps: WayInDeps): HttpReceiver | SocketReceiver {
   if ("appToken" in secrets) return new SocketReceiver({ ...deps, appToken: secrets.appToken }, config.slack.apiUrl);
-  return openReceiver({ ...deps, signingSecret: secrets.signingSecret });
+  return new HttpReceiver({ ...deps, signingSecret: secrets.signingSecret });
 }
 
 /** Asks Slack whose token this is, and refuses one of another workspace. */

@@ -46,12 +46,12 @@ export function checkTimestamp(header: unknown, now: Date): void {
   }
 }
 
-const contentTypes: ReadonlySet<unknown> = new Set(["application/json", "application/x-www-form-urlencoded"]);
-
-/** Slack sends events as JSON and everything else as a form; Bolt would read anything as JSON. */
-export function checkContentType(header: unknown): void {
-  const type = typeof header === "string" ? header.split(";")[0]?.trim().toLowerCase() : undefined;
-  if (!contentTypes.has(type)) throw new Refused(415, "neither JSON nor a form");
+/** Slack sends events as JSON and everything else as a form. @throws Refused 415 for anything else. */
+export function isForm(contentType: unknown): boolean {
+  const type = typeof contentType === "string" ? contentType.split(";")[0]?.trim().toLowerCase() : undefined;
+  if (type === "application/x-www-form-urlencoded") return true;
+  if (type === "application/json") return false;
+  throw new Refused(415, "neither JSON nor a form");
 }
 
 /** Refuses other workspaces, organisations and apps: a signature alone does not say who it was meant for. */
@@ -84,9 +84,13 @@ export async function takeIn(intake: Intake, body: Body, fallbackKey: string): P
   return { dedupKey, kind, isNew: (await intake.store.store(delivery)) === "new" };
 }
 
+const ourCommand = "/migrate";
+
 /** Verbs whose answer comes from the journal at once make no row for the worker. */
 async function takeCommand({ journal, settings }: Intake, delivery: Delivery): Promise<Taken> {
   const { dedupKey, kind, body } = delivery;
+  // the app may have other commands one day; none of them is this one
+  if (body["command"] !== ourCommand) throw new Refused(404, "another command");
   const slackUser = textOf(body["user_id"]) ?? "";
   const channel = textOf(body["channel_id"]) ?? "";
   const parsed = parseCommand(textOf(body["text"]) ?? "");

@@ -7,7 +7,7 @@ import { redact, type Secret } from "../redact.ts";
 import { quietLogger, slackFault } from "./client.ts";
 import { type Intake, Refused } from "./intake.ts";
 import { persistFirst } from "./persist-first.ts";
-import { answerHealth, type Health } from "./receiver.ts";
+import { answerHealth, closeServer, type Health, listenOn } from "./receiver.ts";
 
 /** What the sockets need. */
 export interface SocketDeps {
@@ -62,10 +62,7 @@ export class SocketReceiver implements Receiver {
    * @throws DrawbridgeError `DB_CONFIG` when Slack refuses the token, `DB_WAIT_TIMEOUT` when none stands after a minute.
    */
   async start(at: { readonly port: number; readonly host: string }): Promise<Server> {
-    await new Promise<void>((resolve, reject) => {
-      this.#server.once("error", reject);
-      this.#server.listen(at.port, at.host, resolve);
-    });
+    await listenOn(this.#server, at);
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#keeping = this.#links.map((link) => this.#keep(link, resolve, reject));
     const late = setTimeout(
@@ -79,7 +76,7 @@ export class SocketReceiver implements Receiver {
   async stop(): Promise<void> {
     this.#stop.abort();
     for (const { client } of this.#links) void client.disconnect();
-    await Promise.all([...this.#keeping, new Promise((resolve) => this.#server.close(resolve))]);
+    await Promise.all([...this.#keeping, closeServer(this.#server)]);
   }
 
   /** Keeps one socket open until we stop. Slack's own client gives up at the first error that it calls unrecoverable. */
