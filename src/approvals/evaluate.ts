@@ -24,51 +24,37 @@ export function evaluate(input: EvaluationInput): Verdict {
   const inTime = input.request.state === "CONSUMED" || input.now.getTime() < input.request.expiresAt.getTime();
   const placeOk = input.messageGone !== true && input.channelShared !== true;
   const allSeen = everyVetoIsJudged(input, votes);
-  const because: NamedResult[] = [
-    leaf(
-      "same-plan",
-      digestOk,
-      digestOk ? "nothing has changed since it was asked" : "what would run is no longer what was asked",
-    ),
-    leaf(
-      "message-stands",
-      input.messageGone !== true,
-      input.messageGone === true ? "the message is gone" : "the message stands",
-    ),
-    leaf(
-      "channel-private",
-      input.channelShared !== true,
-      input.channelShared === true ? "another company can see the channel" : "only this company sees the channel",
-    ),
-    leaf(
-      "no-veto",
-      votes.vetoes.length === 0,
-      votes.vetoes.length === 0 ? "nobody stopped it" : `stopped by ${names(votes.vetoes)}`,
-    ),
-    leaf(
-      "all-vetoes-seen",
-      allSeen,
-      allSeen ? "everyone who reacted to stop it is known" : "not everyone who reacted to stop it is known",
-    ),
-    leaf("in-time", inTime, inTime ? "not expired" : "expired before enough people approved and it ran"),
-    {
-      name: "two-people",
-      ok: missing === 0,
-      says:
-        missing === 0
-          ? `approved by ${names(votes.counted)}`
-          : `${missing} more of ${votes.eligible.join(", ") || "nobody who may"}`,
-      because: [
-        ...votes.counted.map((vote) => leaf(vote.person, true, "approves")),
-        ...votes.ignored.map((vote) => leaf(vote.slackUser, false, `does not count: ${vote.reason}`)),
-      ],
-    },
-  ];
-  const state =
-    settled(input.request.state) ??
-    judge({ digestOk, placeOk, inTime, veto: votes.vetoes.length > 0, allSeen, missing });
+  const found = { digestOk, placeOk, inTime, veto: votes.vetoes.length > 0, allSeen, missing };
+  const state = settled(input.request.state) ?? judge(found);
+  const because = [...conditions(input, found, votes), peopleFound(missing, votes)];
   const ok = state === "open";
   return { state, missing, ...votes, reasons: { name: "gate", ok, says: ok ? "open" : state, because } };
+}
+
+/** Everything but the number of people, each as it is. */
+function conditions(input: EvaluationInput, found: Findings, { vetoes }: SortedVotes): NamedResult[] {
+  const { digestOk, inTime, allSeen, veto } = found;
+  const gone = input.messageGone === true;
+  const shared = input.channelShared === true;
+  const say = (name: string, ok: boolean, good: string, bad: string): NamedResult => leaf(name, ok, ok ? good : bad);
+  return [
+    say("same-plan", digestOk, "nothing has changed since it was asked", "what would run is no longer what was asked"),
+    say("message-stands", !gone, "the message stands", "the message is gone"),
+    say("channel-private", !shared, "only this company sees the channel", "another company can see the channel"),
+    say("no-veto", !veto, "nobody stopped it", `stopped by ${names(vetoes)}`),
+    say("all-vetoes-seen", allSeen, "who reacted to stop it is known", "not everyone who reacted to stop it is known"),
+    say("in-time", inTime, "not expired", "expired before enough people approved and it ran"),
+  ];
+}
+
+function peopleFound(missing: number, { counted, eligible, ignored }: SortedVotes): NamedResult {
+  const needed = `${missing} more of ${eligible.join(", ") || "nobody who may"}`;
+  const because = [
+    ...counted.map((vote) => leaf(vote.person, true, "approves")),
+    ...ignored.map((vote) => leaf(vote.slackUser, false, `does not count: ${vote.reason}`)),
+  ];
+  const says = missing === 0 ? `approved by ${names(counted)}` : needed;
+  return { name: "two-people", ok: missing === 0, says, because };
 }
 
 /** Who reacted but is not named, or is on the list but described by nobody, may have vetoed. */

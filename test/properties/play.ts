@@ -4,38 +4,11 @@ import { windowFacts } from "../../src/journal/phase.ts";
 import { currentWindow } from "../../src/journal/windows.ts";
 import { claimWindow } from "../../src/migration/open-window.ts";
 import type { AccountId, Event, Go } from "./events.ts";
+import { Broken, count, type Play } from "./promises.ts";
 import { team } from "./slack-in-memory.ts";
 import { objections } from "./truth.ts";
 import { work } from "./work.ts";
 import { askForWindow, botAttests, botLooks, configure, digestNow, restartBot, store, type World } from "./world.ts";
-
-/** What happened over all sequences, so that nobody takes silence for proof. */
-export type Tally = Map<string, number>;
-
-/** A sequence under way. */
-export interface Play {
-  readonly world: World;
-  readonly tally: Tally;
-  /** Approvals that opened a window. */
-  readonly consumed: Set<string>;
-  /** States as last seen, by approval. */
-  readonly states: Map<string, string>;
-  /** Windows that `go` opened. */
-  readonly opened: Set<number>;
-  /** Gated steps that took effect, with their window. */
-  readonly effects: Set<string>;
-  /** Promises that were broken inside a worker, which goes on. */
-  readonly broken: Broken[];
-}
-
-/** A promise that was broken. */
-export class Broken extends Error {
-  override readonly name = "Broken";
-}
-
-export function count(play: Play, what: string): void {
-  play.tally.set(what, (play.tally.get(what) ?? 0) + 1);
-}
 
 /** Lets one thing happen. @throws Broken when a promise was not kept. */
 export async function happen(play: Play, event: Event): Promise<void> {
@@ -45,7 +18,7 @@ export async function happen(play: Play, event: Event): Promise<void> {
   count(play, `event ${event.is}`);
   switch (event.is) {
     case "react":
-      return await react(world, event);
+      return react(world, event);
     case "deliver-late": {
       const late = event.reversed ? world.late.splice(0).toReversed() : world.late.splice(0);
       for (const posted of late) {
@@ -55,10 +28,10 @@ export async function happen(play: Play, event: Event): Promise<void> {
       return;
     }
     case "bot-looks":
-      return await botLooks(world);
+      return botLooks(world);
     case "bot-restarts":
       restartBot(world);
-      return await botLooks(world);
+      return botLooks(world);
     case "account":
       return change(world, event.who, event.change);
     case "group":
@@ -70,14 +43,14 @@ export async function happen(play: Play, event: Event): Promise<void> {
     case "message-deleted": {
       const card = slack.cards.get(truth.gates[event.gate % Math.max(1, truth.gates.length)]?.ts ?? "");
       if (card !== undefined) card.deleted = true;
-      return await botLooks(world);
+      return botLooks(world);
     }
     case "channel-shared":
       return void (slack.channelShared = event.on);
     case "app-in-channel":
       return void (slack.appInChannel = event.on);
     case "time-passes":
-      return await world.letTimePass(event.seconds * 1_000);
+      return world.letTimePass(event.seconds * 1_000);
     case "process-clock-jumps":
       return void (world.processClockMs += event.minutes * 60_000);
     case "slack-away":
@@ -85,16 +58,16 @@ export async function happen(play: Play, event: Event): Promise<void> {
     case "slack-truncates":
       return void (event.on ? slack.truncated.add(event.emoji) : slack.truncated.delete(event.emoji));
     case "intent":
-      return await setIntent(world.journal.worker, world.id, event.intent, "greg");
+      return setIntent(world.journal.worker, world.id, event.intent, "greg");
     case "asks-for-something":
       truth.requesters.add(event.person);
-      return await addRequester(world.journal.worker, world.id, event.person, "retry");
+      return addRequester(world.journal.worker, world.id, event.person, "retry");
     case "window":
-      return await askForWindow(world);
+      return askForWindow(world);
     case "go":
-      return await go(play, event);
+      return go(play, event);
     case "work":
-      return await work(play, event.during);
+      return work(play, event.during, happen);
     case "worker-dies":
     case "other-worker":
       // only means something while one runs; see work.ts

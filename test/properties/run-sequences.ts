@@ -3,7 +3,8 @@ import type { TestCluster } from "../support/cluster.ts";
 import { makeJournal } from "../support/journal.ts";
 import { type Sequence, sequence } from "./events.ts";
 import { prepareHistory } from "./history.ts";
-import { demandTerminalStates, happen, type Play, type Tally } from "./play.ts";
+import { demandTerminalStates, happen } from "./play.ts";
+import type { Play, Tally } from "./promises.ts";
 import { openWorld } from "./world.ts";
 
 /** How many random sequences, and from which seed; `path` replays the one that fast-check printed. */

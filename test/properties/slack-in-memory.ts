@@ -1,4 +1,4 @@
-import { WebClient } from "@slack/web-api";
+import { LogLevel, WebClient } from "@slack/web-api";
 
 /** What Slack knows of an account. */
 export interface Account {
@@ -56,7 +56,7 @@ export function openInMemorySlack(): InMemorySlack {
         warn: () => undefined,
         error: () => undefined,
         setLevel: () => undefined,
-        getLevel: () => "error" as never,
+        getLevel: () => LogLevel.ERROR,
         setName: () => undefined,
       },
       fetch: (url: unknown, init?: { readonly body?: unknown }) => Promise.resolve(respond(slack, url, init?.body)),

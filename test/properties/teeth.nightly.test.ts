@@ -35,7 +35,7 @@ async function play(copy: string): Promise<string | undefined> {
     DRAWBRIDGE_SHRINK: "no",
   };
   const args = [vitest, "run", "--project", "pg", "test/properties/approvals.pg.test.ts"];
-  return await new Promise((resolve) => {
+  return new Promise((resolve) => {
     execFile(process.execPath, args, { cwd: copy, env, maxBuffer: 1e8 }, (error, stdout) =>
       resolve(error ? stdout : undefined),
     );

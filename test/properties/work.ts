@@ -4,8 +4,8 @@ import type { PhasePlan } from "../../src/migration/phase-plan.ts";
 import { advance } from "../../src/migration/run-phase.ts";
 import type { RunnerWorld } from "../../src/migration/runner-world.ts";
 import type { Step } from "../../src/migration/step.ts";
-import type { Work } from "./events.ts";
-import { Broken, count, happen, type Play } from "./play.ts";
+import type { Event, Work } from "./events.ts";
+import { Broken, count, type Play } from "./promises.ts";
 
 type Part = Step<RunnerWorld>;
 
@@ -22,7 +22,7 @@ function stepOf(play: Play, name: string): Part {
     name,
     deadlineMs: 20_000,
     // where time passes between the runner's look and its claim
-    validate: ({ fault }) => fault(`validating:${name}`),
+    validate: (world) => world.fault(`validating:${name}`),
     observe: async (_world, { window }) => (play.effects.has(`${window?.id} ${name}`) ? { seen: true } : undefined),
     run: async (_world, context) => {
       await context.assertLease();
@@ -48,7 +48,11 @@ function take(play: Play, windowId: number | undefined, name: string): void {
 }
 
 /** Rings the workers once, with things happening while they run. */
-export async function work(play: Play, during: Work["during"]): Promise<void> {
+export async function work(
+  play: Play,
+  during: Work["during"],
+  happen: (play: Play, event: Event) => Promise<void>,
+): Promise<void> {
   const { world } = play;
   const plan = planOf(play);
   let moment = 0;

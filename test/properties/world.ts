@@ -89,6 +89,7 @@ export async function openWorld(journal: TestJournal, seq: number, given: Sequen
     attested: undefined,
     stops: [],
   };
+  const settings = settingsOf(id, given.withGroup, people);
   let passedMs = 0;
   const world: World = {
     id,
@@ -109,8 +110,8 @@ export async function openWorld(journal: TestJournal, seq: number, given: Sequen
     onFault: undefined,
     processClockMs: 0,
     plan: 0,
-    settings: settingsOf(id, given.withGroup, people),
-    rounds: undefined as never,
+    settings,
+    rounds: approvalsRounds(botDeps({ journal, settings, truth })),
     late: [],
     posted: 0,
     runner: {
@@ -128,7 +129,6 @@ export async function openWorld(journal: TestJournal, seq: number, given: Sequen
       fault: (name) => world.onFault?.(name) ?? Promise.resolve(),
     },
   };
-  restartBot(world);
   return world;
 }
 
@@ -160,14 +160,8 @@ export function configure(world: World, without: string, botToo: boolean): void 
   restartBot(world);
 }
 
-function botDeps(world: World): AttestDeps {
-  return {
-    journal: world.journal.bot,
-    settings: world.settings,
-    botUser,
-    client: world.truth.slack.client,
-    log: silentLog,
-  };
+function botDeps({ journal, settings, truth }: Pick<World, "journal" | "settings" | "truth">): AttestDeps {
+  return { journal: journal.bot, settings, botUser, client: truth.slack.client, log: silentLog };
 }
 
 /** A new bot process: it remembers nothing. */
