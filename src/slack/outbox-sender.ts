@@ -20,13 +20,16 @@ export interface Sender {
   messageGone(channel: string, messageTs: string): Promise<void>;
 }
 
-/** Approvals and windows first, cards before chatter; answers to who typed have a way of their own and delay nobody. */
+/**
+ * Approvals and windows first, cards before chatter. Answers to who typed have a way of their own and delay nobody, so that they
+ * may go before: whoever asks for a window reads what follows before the gates appear.
+ */
 const urgency: Readonly<Record<string, number>> = {
-  gate: 0,
-  window: 0,
-  "break-glass": 0,
-  reply: 1,
-  hint: 1,
+  reply: 0,
+  gate: 1,
+  window: 1,
+  "break-glass": 1,
+  hint: 2,
   failure: 2,
   card: 3,
   done: 3,
