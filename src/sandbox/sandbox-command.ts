@@ -77,7 +77,14 @@ async function play(stage: Stage, view: JournalView, options: SandboxOptions, si
   if (options.handsOn) return followByHand({ people, view, say, signal });
   const story = faultStories.find(({ name }) => name === options.fault);
   const acted = new AbortController();
-  const telling = tellStory({ story, world, view, say, signal: AbortSignal.any([signal, acted.signal]) });
+  const telling = tellStory({
+    story,
+    world,
+    view,
+    seed: options.seed,
+    say,
+    signal: AbortSignal.any([signal, acted.signal]),
+  });
   try {
     await Promise.race([playMigration({ people, view, story, seed: options.seed, say, signal }), telling.failed]);
   } finally {

@@ -2,6 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { waitFor } from "../../clock.ts";
 import { checkLedgerWhileWriting, outages } from "../shop/ledger.ts";
+import { checkChannels } from "./channel-check.ts";
 import { herokuApp } from "./config-file.ts";
 import type { JournalView } from "./journal-view.ts";
 import { runOnce } from "./role-process.ts";
@@ -27,7 +28,8 @@ export async function endRun(world: SandboxWorld, view: JournalView, signal: Abo
   // the bot needs a moment to post it; a run without a channel to post to has its report all the same
   const posted = { what: "the report in the thread", deadlineMs: 10_000, everyMs: 100, signal };
   await waitFor(() => view.sent("final-report"), posted).catch(() => undefined);
-  return { ok: json.status === 0, text: text.stdout, json: json.stdout };
+  const channels = await checkChannels(world, view, signal);
+  return { ok: json.status === 0 && channels.ok, text: `${text.stdout}${channels.text}\n`, json: json.stdout };
 }
 
 async function ledgerFacts(world: SandboxWorld, view: JournalView): Promise<object> {

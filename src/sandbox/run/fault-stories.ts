@@ -1,3 +1,4 @@
+import { faultsSchema, modestFaults, rollFaults } from "../slack/faults.ts";
 import type { SandboxWorld } from "./sandbox-world.ts";
 
 /** What the sandbox knows while a story runs. */
@@ -12,6 +13,7 @@ export interface StoryStage {
   readonly windowState: () => Promise<string | undefined>;
   /** Lets a run that waits at {@link FaultStory.holdAt} go on. */
   readonly release: () => void;
+  readonly seed: number;
   readonly signal: AbortSignal;
 }
 
@@ -102,6 +104,16 @@ export const faultStories: readonly FaultStory[] = [
       await stage.stepStarted("copy-tables");
       stage.say("fault: FLUSHALL");
       await flushRedis(stage.world.redis.url);
+    },
+  },
+  {
+    name: "slack",
+    what: "Slack loses, repeats, delays and reorders events, answers 429 and 5xx, loses answers, deletes messages",
+    act: (stage) => {
+      const faults = { ...modestFaults, seed: stage.seed };
+      stage.say(`fault: Slack with ${JSON.stringify(faults)}, all the way`);
+      stage.world.slack.workspace.faults = rollFaults(faultsSchema.parse(faults));
+      return Promise.resolve();
     },
   },
 ];

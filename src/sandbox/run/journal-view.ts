@@ -1,5 +1,6 @@
 import { openDatabase, type Queryable } from "../../postgres/connect.ts";
 import type { Secret } from "../../redact.ts";
+import type { IntendedMessage } from "../slack/check-outbox.ts";
 
 /** A command that somebody typed, and what the worker answered. */
 export interface TypedCommand {
@@ -38,6 +39,8 @@ export interface JournalView extends AsyncDisposable {
   lastCommand(): Promise<TypedCommand | undefined>;
   /** Whether the message under this key was sent to Slack. */
   sent(key: string): Promise<boolean>;
+  /** Every message that was to exist. */
+  outbox(): Promise<readonly IntendedMessage[]>;
 }
 
 /** Opens the view under the journal administrator's login. */
@@ -92,13 +95,36 @@ function windowView(db: Queryable): Pick<JournalView, "window" | "windows" | "ap
   };
 }
 
-function messageView(db: Queryable): Pick<JournalView, "lastCommand" | "sent"> {
+interface OutboxRecord {
+  readonly id: string;
+  readonly kind: string;
+  readonly key: string;
+  readonly audience: string;
+  readonly state: string;
+  readonly channel: string | null;
+  readonly message_ts: string | null;
+  readonly error: string | null;
+}
+
+function messageView(db: Queryable): Pick<JournalView, "lastCommand" | "sent" | "outbox"> {
   return {
     lastCommand: async () => {
       const [row] = await db.query<{ id: string; state: string; level: string | null }>(
         "select id, state, reply ->> 'level' as level from journal.command order by id desc limit 1",
       );
       return row && { id: Number(row.id), answered: row.state === "answered", refused: row.level === "refused" };
+    },
+    outbox: async () => {
+      const rows = await db.query<OutboxRecord>(
+        "select id, kind, key, audience, state, channel, message_ts, error from journal.outbox order by id",
+      );
+      return rows.map(({ id, channel, message_ts: ts, error, ...rest }) => ({
+        ...rest,
+        id: Number(id),
+        channel: channel ?? undefined,
+        messageTs: ts ?? undefined,
+        error: error ?? undefined,
+      }));
     },
     sent: async (key) => {
       const rows = await db.query("select 1 as one from journal.outbox where key = $1 and state = 'sent'", [key]);

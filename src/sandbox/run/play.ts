@@ -84,7 +84,7 @@ async function openedWindow(stage: PlayStage, { greg, chance, window, shown }: P
     await delay(1000, undefined, { signal: stage.signal });
   }
   const asked = await postedGates(stage, window);
-  const first = asked.approvals[0]?.ts;
+  const first = asked.approvals.find(({ state }) => state === "PENDING" || state === "ARMED")?.ts;
   if (!shown.refusal && first !== undefined) await showRefusal(stage, first);
   shown.refusal = true;
   if (!(await voteOn(stage, asked, chance))) return undefined;

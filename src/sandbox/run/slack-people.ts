@@ -22,18 +22,22 @@ export const migrationChannel = "C0MIGRATION";
 
 /** People who act through `control` (`…/_control`). */
 export function slackPeople(control: string): SlackPeople {
-  const post = async (act: string, body: object): Promise<void> => {
+  const post = async (act: string, body: object, alsoFine?: number): Promise<void> => {
     const answer = await fetch(`${control}/${act}`, {
       method: "POST",
       headers: { "content-type": "application/json" },
       body: JSON.stringify(body),
       signal: AbortSignal.timeout(15_000),
     });
-    if (!answer.ok) throw new Error(`_control/${act}: ${answer.status} ${await answer.text()}`);
+    if (!answer.ok && answer.status !== alsoFine)
+      throw new Error(`_control/${act}: ${answer.status} ${await answer.text()}`);
   };
   return {
     command: (user, text) => post("command", { channel: migrationChannel, user, text }),
-    react: (user, ts, name, present = true) => post("reaction", { channel: migrationChannel, ts, user, name, present }),
+    react: async (user, ts, name, present = true) => {
+      // nobody can react to what was deleted a moment ago
+      await post("reaction", { channel: migrationChannel, ts, user, name, present }, 404);
+    },
     messages: async (channel = migrationChannel) => {
       const answer = await fetch(`${control}/messages?channel=${channel}`, { signal: AbortSignal.timeout(15_000) });
       return messagesSchema.parse(await answer.json()).messages;

@@ -18,10 +18,11 @@ export function tellStory(of: {
   readonly story: FaultStory | undefined;
   readonly world: SandboxWorld;
   readonly view: JournalView;
+  readonly seed: number;
   readonly say: (line: string) => void;
   readonly signal: AbortSignal;
 }): Telling {
-  const { story, view, say, signal } = of;
+  const { story, view, seed, say, signal } = of;
   if (story?.act === undefined) return { done: Promise.resolve(), failed: new Promise(() => undefined) };
   const stepStarted = async (step: string): Promise<void> => {
     while (!(await view.stepStarted(step))) await delay(50, undefined, { signal });
@@ -29,7 +30,7 @@ export function tellStory(of: {
   const phaseState = async (phase: string) => (await view.phaseState(phase))?.state;
   const windowState = async () => (await view.window())?.state;
   const release = (): void => rmSync(holdFile(of.world.directory), { force: true });
-  const acting = story.act({ world: of.world, say, stepStarted, phaseState, windowState, release, signal });
+  const acting = story.act({ world: of.world, say, stepStarted, phaseState, windowState, release, seed, signal });
   return {
     done: acting.catch(() => undefined),
     failed: new Promise((_resolve, reject) => {
