@@ -1,4 +1,3 @@
-import { existsSync } from "node:fs";
 import { readdir, rm } from "node:fs/promises";
 import type { Clock } from "../../clock.ts";
 import type { Log } from "../../log.ts";
@@ -135,8 +134,8 @@ export class Prefetcher {
     const keepDir = isSegment ? inSpool(spool, "kept") : undefined;
     const found = await source.fetch(name, path, { keepDir, freshMs: missFreshMs, signal });
     if (found?.history !== undefined) this.#histories.set(timelineOf(name), parseHistory(found.history, name));
-    // a client that waited may have it already
-    if (found && isSegment && existsSync(path)) this.#ready.add(name);
+    // a client that waited may have it already: whoever looks for what was taken will see that
+    if (found && isSegment) this.#ready.add(name);
     return found !== undefined;
   }
 

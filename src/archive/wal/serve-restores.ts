@@ -1,5 +1,5 @@
 import { existsSync, watch } from "node:fs";
-import { readdir, rm } from "node:fs/promises";
+import { readdir, rm, unlink } from "node:fs/promises";
 import { systemClock, type Clock } from "../../clock.ts";
 import { DrawbridgeError } from "../../errors.ts";
 import type { Log } from "../../log.ts";
@@ -80,6 +80,8 @@ export async function serveRestores(options: ServeRestoresOptions): Promise<Rest
 
 /** Longest pause between two tries. */
 const longestPauseMs = 5_000;
+/** How often it is seen to what no notice has told. */
+const sweepMs = 900;
 
 class Service {
   readonly prefetcher: Prefetcher;
@@ -89,7 +91,11 @@ class Service {
   /** Names that are being answered, with the processes that wait for them. */
   readonly #waiting = new Map<string, Set<string>>();
   readonly #answered: string[] = [];
+  /** Who asked for what has not been taken yet, and who has had it: a slow client may leave its question behind. */
+  readonly #askers = new Map<string, Set<string>>();
+  #served: string[] = [];
   #takenSincePruned = 0;
+  #sweptAtMs = 0;
 
   constructor(options: ServeRestoresOptions) {
     this.#options = options;
@@ -131,15 +137,21 @@ class Service {
     for (const want of await readdir(inSpool(spool, "want"))) {
       this.lastAskedAt = this.#clock.now();
       // taking it away says that somebody is here
-      await rm(inSpool(spool, "want", want), { force: true });
+      await unlink(inSpool(spool, "want", want)).catch(() => undefined);
       const at = want.lastIndexOf(".");
       if (at > 0) this.#ask(want.slice(0, at), want);
     }
+    const nowMs = this.#clock.now().getTime();
+    if (nowMs - this.#sweptAtMs < sweepMs) return;
+    this.#sweptAtMs = nowMs;
+    // a notice may be lost
     for (const name of this.prefetcher.ready) this.#noticeTaken(name);
     this.prefetcher.tick();
   }
 
   #ask(name: string, ticket: string): void {
+    if (this.#served.includes(ticket)) return;
+    this.#askers.set(name, (this.#askers.get(name) ?? new Set()).add(ticket));
     const waiting = this.#waiting.get(name);
     if (waiting) {
       waiting.add(ticket);
@@ -156,7 +168,12 @@ class Service {
     const untilMs = this.#clock.now().getTime() + troubleMs;
     for (let pauseMs = 250; !signal.aborted; pauseMs = Math.min(2 * pauseMs, longestPauseMs)) {
       try {
-        if (await this.prefetcher.want(name)) return onAnswered?.(name, "found");
+        if (await this.prefetcher.want(name)) {
+          onAnswered?.(name, "found");
+          // the client may have been quicker than we
+          this.#noticeTaken(name);
+          return;
+        }
         if (mode === "standby" || (await this.#isEnd(name))) {
           onAnswered?.(name, "missing");
           await this.#reply(name, 1);
@@ -187,6 +204,7 @@ class Service {
 
   async #reply(name: string, status: 1 | 255): Promise<void> {
     const { spool } = this.#options;
+    this.#askers.delete(name);
     for (const ticket of this.#waiting.get(name) ?? []) {
       await leaveNote(inSpool(spool, "answer", ticket), `${status}\n`);
       this.#answered.push(ticket);
@@ -202,6 +220,8 @@ class Service {
     if (walKind(name) !== "segment" || existsSync(inSpool(spool, "ready", name))) return;
     if (!this.prefetcher.ready.has(name)) return;
     this.lastAskedAt = this.#clock.now();
+    this.#served = [...this.#served, ...(this.#askers.get(name) ?? [])].slice(-64);
+    this.#askers.delete(name);
     this.prefetcher.taken(name);
     onTaken?.(name);
     this.#takenSincePruned += 1;

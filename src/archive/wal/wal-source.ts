@@ -29,7 +29,7 @@ export interface WalSourceOptions {
 
 /** How one file is fetched. */
 export interface FetchOptions extends FindOptions {
-  /** A directory in which objects are kept as they are, and looked for first. */
+  /** A directory in which objects are kept as they are, and looked for first; always the same for one source. */
   readonly keepDir?: string | undefined;
   /** Whether the file has to outlive a power loss once this resolves. */
   readonly sync?: boolean | undefined;
@@ -50,6 +50,8 @@ export class WalSource implements AsyncDisposable {
   readonly #pool: DecodePool;
   #learned: SegmentExpectation = {};
   #lastExtension: string | undefined;
+  /** Objects in `keepDir` by the file that they hold, once it was looked at. Whoever prunes it need not tell. */
+  #kept: Map<string, string> | undefined;
 
   constructor(options: WalSourceOptions) {
     this.store = options.store;
@@ -159,23 +161,27 @@ export class WalSource implements AsyncDisposable {
     if (!source) return undefined;
     const keep = keepDir === undefined ? undefined : join(keepDir, `.${randomUUID()}`);
     const decoded = await this.#decode({ key, name, source, dest, sync, keep });
-    if (keep !== undefined && keepDir !== undefined) await rename(keep, join(keepDir, basename(key)));
+    if (keep !== undefined && keepDir !== undefined) {
+      await rename(keep, join(keepDir, basename(key)));
+      this.#kept?.set(name, basename(key));
+    }
     return decoded;
   }
 
-  /** From the objects that were kept; what is damaged there is fetched again. */
+  /** From the objects that were kept; what is damaged or pruned there is fetched again. */
   async #readKept(name: string, { keepDir, ...target }: Target): Promise<DecodedWal | undefined> {
     if (keepDir === undefined) return undefined;
-    for (const kept of await readdir(keepDir)) {
-      if (parseWalObject(kept)?.name !== name) continue;
-      try {
-        return await this.#decode({ key: kept, name, source: join(keepDir, kept), ...target });
-      } catch {
-        await rm(join(keepDir, kept), { force: true });
-        if (target.dest !== undefined) await rm(target.dest, { force: true });
-      }
+    this.#kept ??= await readKeptNames(keepDir);
+    const kept = this.#kept.get(name);
+    if (kept === undefined) return undefined;
+    try {
+      return await this.#decode({ key: kept, name, source: join(keepDir, kept), ...target });
+    } catch {
+      this.#kept.delete(name);
+      await rm(join(keepDir, kept), { force: true });
+      if (target.dest !== undefined) await rm(target.dest, { force: true });
+      return undefined;
     }
-    return undefined;
   }
 
   async #decode(job: Job): Promise<DecodedWal> {
@@ -183,4 +189,13 @@ export class WalSource implements AsyncDisposable {
     if (decoded.facts) this.#learned = decoded.facts;
     return decoded;
   }
+}
+
+async function readKeptNames(keepDir: string): Promise<Map<string, string>> {
+  const kept = new Map<string, string>();
+  for (const object of await readdir(keepDir)) {
+    const name = parseWalObject(object)?.name;
+    if (name !== undefined) kept.set(name, object);
+  }
+  return kept;
 }

@@ -1,6 +1,6 @@
 import { execFile, execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
@@ -40,6 +40,25 @@ describe("a standby's courier", () => {
     const expected = [nameOf(1), nameOf(2), nameOf(3, 2), nameOf(4, 2), nameOf(5, 2)];
     await until("all of both timelines", async () => (await world.ready()).length === expected.length);
     expect(await world.ready()).toEqual(expected);
+  });
+
+  test("does not bring again what a slow client asked for twice and has taken", async () => {
+    const world = await worlds.make(1);
+    await world.start();
+    const [want, ready] = [join(world.spool.dir, "want"), join(world.spool.dir, "ready")];
+    const ask = async (ticket: string): Promise<void> => {
+      await writeFile(join(want, ticket), "");
+      await until("the question to be taken up", async () => (await readdir(want)).length === 0);
+    };
+    await ask(`${nameOf(1)}.777`);
+    await until("the segment", () => existsSync(join(ready, nameOf(1))));
+    await rename(join(ready, nameOf(1)), join(world.dir, "got"));
+    await until("that it is taken", () => world.taken.length === 1);
+    await ask(`${nameOf(1)}.777`);
+    expect(await world.restore(nameOf(2))).toBe(1);
+    expect(await world.ready()).toEqual([]);
+    await ask(`${nameOf(1)}.778`);
+    await until("it again for another client", () => existsSync(join(ready, nameOf(1))));
   });
 
   test("says quickly and by at most one listing that a file is not there, histories included", async () => {
