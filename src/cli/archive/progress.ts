@@ -25,18 +25,21 @@ const everyMs = { terminal: 100, plain: 5_000 };
 /** Opens a teller for work called `what`; `nowMs` is for tests. */
 export function openProgress(what: string, screen: Screen, nowMs: () => number = Date.now): ProgressTeller {
   const isTerminal = screen.isTTY === true;
-  const began = nowMs();
-  let toldMs = isTerminal ? Number.NEGATIVE_INFINITY : began;
+  // the rate is that of this run: what an earlier one had done, and the time before the first byte, do not count
+  let first: { readonly atMs: number; readonly bytes: number } | undefined;
+  let toldMs = isTerminal ? Number.NEGATIVE_INFINITY : undefined;
   let shown = false;
   return {
     tell: (amount) => {
       const now = nowMs();
+      first ??= { atMs: now, bytes: amount.bytesDone };
+      toldMs ??= now;
       if (now - toldMs < (isTerminal ? everyMs.terminal : everyMs.plain)) return;
       toldMs = now;
-      const seconds = (now - began) / 1000;
-      if (!isTerminal) return void screen.write(`${what}: ${describeAmount(amount, seconds)}\n`);
+      const rate = now > first.atMs ? (amount.bytesDone - first.bytes) / ((now - first.atMs) / 1000) : 0;
+      if (!isTerminal) return void screen.write(`${what}: ${describeAmount(amount, rate)}\n`);
       shown = true;
-      screen.write(`\r\u001b[K${drawBar(what, amount, seconds, screen.columns ?? 80)}`);
+      screen.write(`\r\u001b[K${drawBar(what, amount, rate, screen.columns ?? 80)}`);
     },
     [Symbol.dispose]: () => {
       if (shown) screen.write("\r\u001b[K");
@@ -44,9 +47,8 @@ export function openProgress(what: string, screen: Screen, nowMs: () => number =
   };
 }
 
-/** `1.2 GiB of 4.0 GiB (30 %), 250 MiB/s, 11 s left, part 3 of 12`. Pure. */
-export function describeAmount({ bytesDone, bytesTotal, note }: Amount, seconds: number): string {
-  const rate = seconds > 0 ? bytesDone / seconds : 0;
+/** `1.2 GiB of 4.0 GiB (30 %), 250 MiB/s, 11 s left, part 3 of 12`; `rate` in bytes a second, 0: unknown. Pure. */
+export function describeAmount({ bytesDone, bytesTotal, note }: Amount, rate: number): string {
   const isKnown = bytesTotal !== undefined && bytesTotal > 0;
   const done = isKnown
     ? `${formatBytes(bytesDone)} of ${formatBytes(bytesTotal)} (${Math.min(100, Math.floor((100 * bytesDone) / bytesTotal))} %)`
@@ -61,8 +63,8 @@ export function describeAmount({ bytesDone, bytesTotal, note }: Amount, seconds:
 }
 
 /** One line, never wider than the terminal. Pure. */
-export function drawBar(what: string, amount: Amount, seconds: number, columns: number): string {
-  const words = describeAmount(amount, seconds);
+export function drawBar(what: string, amount: Amount, rate: number, columns: number): string {
+  const words = describeAmount(amount, rate);
   const width = Math.min(30, columns - what.length - words.length - 6);
   const { bytesDone, bytesTotal } = amount;
   if (bytesTotal === undefined || bytesTotal === 0 || width < 5) return `${what}: ${words}`.slice(0, columns - 1);

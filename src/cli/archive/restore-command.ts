@@ -1,11 +1,11 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import type { Backup } from "../../archive/format/list-backups.ts";
 import { restoreBaseBackup, type Restored } from "../../archive/restore/restore.ts";
 import { chooseWanted } from "../../archive/standalone/choose.ts";
 import { configureStandalone, type Configured, isUnconfigured } from "../../archive/standalone/configure.ts";
+import { makeDirectory } from "../../archive/standalone/make-directory.ts";
 import type { TlsFiles } from "../../archive/standalone/server-files.ts";
 import { findStandaloneUser, type StandaloneUser } from "../../archive/standalone/server-user.ts";
 import { surveyArchive } from "../../archive/standalone/survey.ts";
@@ -40,8 +40,7 @@ export async function restoreCommand(options: RestoreCommandOptions): Promise<vo
     const mode: RestoreMode = options.standby === true ? "standby" : "recover-to-end";
     const tls = tlsOf(options);
     refuseRunning(into);
-    // parents that are not there yet have to let the server's user pass
-    await mkdir(dirname(into), { recursive: true, mode: 0o755 });
+    await makeDirectory(dirname(into), 0o755);
     const walDir = `${into}.wal`;
     const fetch = fetchWords(options, mode, join(walDir, "spool"));
     proveUsable(fetch, into, user);
@@ -49,6 +48,7 @@ export async function restoreCommand(options: RestoreCommandOptions): Promise<vo
     const backup = chooseWanted(backups, options.backup, run.place);
     const major = Number.parseInt(backups.find(({ name }) => name === backup.name)?.pgVersion ?? "", 10);
     const programs = Number.isNaN(major) ? undefined : findServerPrograms(major);
+    for (const path of [into, tablespacesOf(options, into)]) await makeDirectory(path);
     say(`Restoring ${backup.name} into ${into}${user.owner ? `, for the user ${user.name}` : ""}.`);
     const restored = await unpack(run, backup, { into, tablespaces: tablespacesOf(options, into), user });
     const configured = await configureStandalone({

@@ -1,6 +1,6 @@
-import { statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { timelineOf } from "../../archive/format/timeline-history.ts";
 import { walKind } from "../../archive/format/wal-names.ts";
 import { proveEnd } from "../../archive/wal/prove-end.ts";
@@ -25,6 +25,9 @@ export async function walCommand(name: string, dest: string, options: WalCommand
   await runArchive(options, async (run) => {
     if (walKind(name) === "other") throw new DrawbridgeError("DB_BAD_INPUT", whyNoName(name));
     const path = statSync(dest, { throwIfNoEntry: false })?.isDirectory() === true ? join(dest, name) : dest;
+    if (!existsSync(dirname(resolve(path)))) {
+      throw new DrawbridgeError("DB_BAD_INPUT", `there is no directory ${dirname(resolve(path))}`);
+    }
     const here = options.for === undefined ? undefined : await readClusterHere();
     const expected = { systemIdentifier: here?.systemIdentifier };
     await using source = new WalSource({ store: run.store, expected: () => expected, threads: 1 });

@@ -15,7 +15,7 @@ export interface HandRestored extends AsyncDisposable {
   readonly dataDir: string;
   readonly port: number;
   readonly bindir: string;
-  /** `pg_ctl start`, as the server's user; resolves when the server runs or has given up. */
+  /** `pg_ctl start`, as the server's user; resolves when the server has said its first words. */
   start(): Promise<void>;
   stop(): Promise<void>;
   isRunning(): boolean;
@@ -37,6 +37,7 @@ export async function restoreByHand(bindir: string, args: readonly string[]): Pr
   const control = (words: readonly string[]): Promise<unknown> =>
     run(join(bindir, "pg_ctl"), ["-D", dataDir, "-s", ...words], { ...serverUser(), cwd: "/" });
   const isRunning = (): boolean => existsSync(join(dataDir, "postmaster.pid"));
+  const log = (): string => readFileSync(join(dataDir, "server.log"), "utf8");
   const stop = async (): Promise<void> => {
     if (isRunning()) await control(["stop", "-m", "immediate", "-w"]).catch(() => undefined);
   };
@@ -48,8 +49,11 @@ export async function restoreByHand(bindir: string, args: readonly string[]): Pr
     stop,
     start: async () => {
       await control(["start", "-W", "-l", join(dataDir, "server.log")]);
+      // written after postmaster.pid
+      const words = /starting PostgreSQL|FATAL/;
+      await waitFor(() => words.test(log()), { what: "the server's first words", deadlineMs: 30_000, everyMs: 20 });
     },
-    log: () => readFileSync(join(dataDir, "server.log"), "utf8"),
+    log,
     connect: (database = "postgres", user = "postgres") => openClient({ host: dataDir, port, database, user }),
     [Symbol.asyncDispose]: async () => {
       await stop();
@@ -78,6 +82,6 @@ export async function waitForTrue(server: HandRestored, sql: string, database = 
         await client?.end();
       }
     },
-    { what: sql, deadlineMs: 90_000, everyMs: 200 },
+    { what: sql, deadlineMs: 180_000, everyMs: 200 },
   );
 }

@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { findArchive } from "../../support/archives.ts";
 import { copyArchive, makeHome, prefixOf, runArchive } from "./run-command.ts";
 
-const timeout = 120_000;
+const timeout = 240_000;
 const walE = "wal-e-15-heroku";
 const delta = "wal-g-15-delta";
 const full = "base_000000010000000000000003";

@@ -31,6 +31,16 @@ describe("progress", () => {
     expect(out.said.at(-1)).toBe("\r\u001b[K");
   });
 
+  test("the rate of a restore that goes on is that of this run", () => {
+    const out = screen(false);
+    let now = 90_000;
+    using progress = openProgress("restore", out, () => now);
+    progress.tell({ bytesDone: 100 * mib, bytesTotal: 200 * mib });
+    now += 10_000;
+    progress.tell({ bytesDone: 110 * mib, bytesTotal: 200 * mib });
+    expect(out.said).toEqual(["restore: 110 MiB of 200 MiB (55 %), 1.0 MiB/s, 1 min 30 s left\n"]);
+  });
+
   test("a terminal that was never written to is left alone", () => {
     const out = screen(true);
     openProgress("restore", out, () => 0)[Symbol.dispose]();
@@ -38,12 +48,12 @@ describe("progress", () => {
   });
 
   test("an unknown total is not invented, and more than announced is not more than 100 %", () => {
-    expect(describeAmount({ bytesDone: mib }, 2)).toBe("1.0 MiB, 512 KiB/s");
-    expect(describeAmount({ bytesDone: 2 * mib, bytesTotal: mib }, 1)).toContain("(100 %), 2.0 MiB/s, 0 s left");
+    expect(describeAmount({ bytesDone: mib }, mib / 2)).toBe("1.0 MiB, 512 KiB/s");
+    expect(describeAmount({ bytesDone: 2 * mib, bytesTotal: mib }, 2 * mib)).toContain("(100 %), 2.0 MiB/s, 0 s left");
   });
 
   test.each([10, 40, 80, 200])("never wider than a terminal of %d columns", (columns) => {
     const amount = { bytesDone: 3 * mib, bytesTotal: 7 * mib, note: "part 3 of 700" };
-    expect(drawBar("restore", amount, 10, columns).length).toBeLessThan(columns);
+    expect(drawBar("restore", amount, mib, columns).length).toBeLessThan(columns);
   });
 });

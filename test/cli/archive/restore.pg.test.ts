@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { readFile, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Client } from "pg";
 import { describe, expect, test } from "vitest";
@@ -95,12 +95,11 @@ describe("archive restore, then pg_ctl start", { timeout }, () => {
     const folder = await copyArchive(home.path, name);
     await rm(join(folder, "wal_005/000000010000000000000004.lzo"));
     await using server = await restoreByHand(systemBindir(), ["--prefix", `file://${folder}`]);
-    await server.start().catch(() => undefined);
+    await server.start();
     await waitFor(() => !server.isRunning(), { what: "the server to stop", deadlineMs: 90_000 });
     expect(server.log()).toMatch(/FATAL: {2}could not restore file "000000010000000000000004" from archive/);
     expect(server.log()).not.toMatch(/selected new timeline/);
     expect(existsSync(join(server.dataDir, "recovery.signal"))).toBe(true);
-    expect(await readFile(join(server.dataDir, "backup_label"), "utf8")).toContain("START WAL LOCATION");
   });
 
   test.each(here.slice(0, 1))("%s: an archive that is away stops the server instead of opening it", async (name) => {
@@ -108,7 +107,7 @@ describe("archive restore, then pg_ctl start", { timeout }, () => {
     const folder = await copyArchive(home.path, name);
     await using server = await restoreByHand(systemBindir(), ["--prefix", `file://${folder}`]);
     await rm(folder, { recursive: true });
-    await server.start().catch(() => undefined);
+    await server.start();
     await waitFor(() => !server.isRunning(), { what: "the server to stop", deadlineMs: 90_000 });
     expect(server.log()).toMatch(/FATAL: {2}could not restore file/);
     expect(existsSync(join(server.dataDir, "recovery.signal"))).toBe(true);

@@ -38,7 +38,12 @@ export function runArchive(args: readonly string[], env: Readonly<Record<string,
 export async function makeHome(): Promise<AsyncDisposable & { readonly path: string }> {
   const path = await mkdtemp(join(tmpdir(), "drawbridge-archive-"));
   await chmod(path, 0o755);
-  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
+  return { path, [Symbol.asyncDispose]: () => removeHome(path) };
+}
+
+/** A courier may write into its spool for a moment after its server is gone. */
+function removeHome(path: string): Promise<void> {
+  return rm(path, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
 }
 
 /** A copy of a real archive in `home`, to be damaged. @returns its folder */

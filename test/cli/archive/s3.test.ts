@@ -7,7 +7,7 @@ import { type S3Server, startS3 } from "../../../src/sandbox/s3/s3-server.ts";
 import { archiveFolder, findArchive } from "../../support/archives.ts";
 import { makeHome, runArchive, startArchive } from "./run-command.ts";
 
-const timeout = 120_000;
+const timeout = 240_000;
 const walE = "wal-e-15-heroku";
 const keys = { AWS_ACCESS_KEY_ID: "AKGOOD", AWS_SECRET_ACCESS_KEY: "good" };
 
