@@ -22,6 +22,9 @@ export interface Play {
 /** A promise that was broken. */
 export class Broken extends Error {
   override readonly name = "Broken";
+  constructor(what: string) {
+    super(`promise broken: ${what}`);
+  }
 }
 
 export function count(play: Play, what: string): void {
