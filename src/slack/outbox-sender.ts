@@ -28,6 +28,8 @@ const urgency: Readonly<Record<string, number>> = {
   reply: 0,
   gate: 1,
   window: 1,
+  reminder: 1,
+  expired: 1,
   "break-glass": 1,
   hint: 2,
   failure: 2,
