@@ -38,7 +38,7 @@ export function message(parts: readonly Part[]): Message {
     blocks.length > limits.blocks
       ? [...blocks.slice(0, limits.blocks - 1), blockOf({ small: "… more in the thread" })]
       : blocks;
-  return { text: cut(texts.filter((text) => text !== "").join("\n"), limits.text), blocks: kept };
+  return { text: whole(cut(texts.filter((text) => text !== "").join("\n"), limits.text)), blocks: kept };
 }
 
 function textOf(part: Exclude<Part, "line">): string {
@@ -53,31 +53,53 @@ function blockOf(part: Part): Block {
 
 // verbatim: Slack must not turn what came from outside into links or mentions
 function mrkdwn(text: string): { type: "mrkdwn"; text: string; verbatim: true } {
-  return { type: "mrkdwn", text, verbatim: true };
+  return { type: "mrkdwn", text: whole(text), verbatim: true };
+}
+
+/** Half a surrogate pair is no text: it becomes U+FFFD here and not somewhere on the way. */
+function whole(text: string): string {
+  return text.toWellFormed();
 }
 
 /** Shortens Slack text to at most `most` characters, never inside an entity, a mention or a surrogate pair. */
 export function cut(text: string, most: number): string {
   if (text.length <= most) return text;
-  const head = text.slice(0, Math.max(0, most - 1));
-  return `${head
-    .replace(/[\uD800-\uDBFF]$/, "")
-    .replace(/&[a-z]{0,4}$/, "")
-    .replace(/<[^>]*$/, "")}…`;
+  return `${safeHead(text, Math.max(0, most - 1))}…`;
 }
 
-/** Splits a long text at line ends into pieces that each fit into one message. */
+/** The first characters of a Slack text, ending where nothing is torn apart. */
+function safeHead(text: string, most: number): string {
+  return text
+    .slice(0, most)
+    .replace(/[\uD800-\uDBFF]$/, "")
+    .replace(/&[a-z]{0,4}$/, "")
+    .replace(/<[^>]*$/, "");
+}
+
+/** Splits a long text into pieces that each fit into one message: at line ends, and long lines where nothing is torn apart. */
 export function pieces(text: string, most: number = limits.section): string[] {
   const out: string[] = [];
   let current = "";
-  for (const line of text.split("\n")) {
+  for (const line of text.split("\n").flatMap((each) => partsOf(each, most))) {
     const next = current === "" ? line : `${current}\n${line}`;
     if (next.length <= most) {
       current = next;
       continue;
     }
     if (current !== "") out.push(current);
-    current = cut(line, most);
+    current = line;
   }
   return current === "" ? out : [...out, current];
+}
+
+function partsOf(line: string, most: number): string[] {
+  const parts: string[] = [];
+  let rest = line;
+  while (rest.length > most) {
+    // what cannot be kept whole (a link longer than a message) is torn after all
+    const head = safeHead(rest, most) || rest.slice(0, most);
+    parts.push(head);
+    rest = rest.slice(head.length);
+  }
+  return [...parts, rest];
 }
