@@ -79,7 +79,8 @@ async function* chunks(
   }
 }
 
-function bodyOf(answer: GetObjectCommandOutput): Readable {
+/** The stream of an answer. @throws DrawbridgeError `DB_UNEXPECTED` when the SDK gave something else. */
+export function bodyOf(answer: GetObjectCommandOutput): Readable {
   if (answer.Body instanceof Readable) return answer.Body;
   throw new DrawbridgeError("DB_UNEXPECTED", "the SDK gave a body that is no Node stream");
 }

@@ -18,7 +18,7 @@ import { DrawbridgeError } from "../errors.ts";
 import { type AwsAccess, sdkConfig } from "./access.ts";
 import { awsStatus, expiredKeyCodes, isAwsCode } from "./aws-errors.ts";
 import { whyNotTheObject } from "./s3-answer.ts";
-import { resumingBody } from "./s3-body.ts";
+import { bodyOf, resumingBody } from "./s3-body.ts";
 import { asStoreFault } from "./s3-errors.ts";
 
 /** Where an archive lies, and how to reach it. */
@@ -110,6 +110,7 @@ export function openS3Store(options: S3StoreOptions): S3Store {
         // a proxy's page may be gone the next time; when it is not, it is the archive that is invalid
         throw new DrawbridgeError("DB_ARCHIVE_INVALID", `${named("get", key)}: ${wrong}`, { outcome: "retryable" });
       }
+      if (read.whenBroken === "fail") return { info, body: bodyOf(answer) };
       return {
         info,
         body: resumingBody({ first: answer, info, read, fetch, what: named("get", key), log: options.log }),

@@ -1,3 +1,4 @@
+import type { Readable } from "node:stream";
 import { systemClock, type Clock } from "../../clock.ts";
 import { asDrawbridgeError, DrawbridgeError } from "../../errors.ts";
 import { collectYoung } from "./collect-young.ts";
@@ -62,19 +63,12 @@ async function readOnce(
 ): Promise<number> {
   const { key, etag, sizeBytes } = object;
   const wanted = range.end - range.start + 1;
-  const found = await store.get(key, { range, ifMatch: etag, signal });
+  const found = await store.get(key, { range, ifMatch: etag, whenBroken: "fail", signal });
   if (!found) throw new DrawbridgeError("DB_ARCHIVE_INVALID", `${key} vanished while it was read`);
   try {
     if (found.info.etag !== etag || found.info.sizeBytes !== sizeBytes)
       throw new DrawbridgeError("DB_ARCHIVE_INVALID", `${key} has changed since it was listed`);
-    const bytes = new Uint8Array(buffer);
-    let length = 0;
-    for await (const chunk of found.body as AsyncIterable<Buffer>) {
-      if (length + chunk.length > wanted)
-        throw new DrawbridgeError("DB_ARCHIVE_INVALID", `${key}: the store answered with more than was asked for`);
-      bytes.set(chunk, length);
-      length += chunk.length;
-    }
+    const length = await fill(new Uint8Array(buffer, 0, wanted), found.body, key, signal);
     if (length < wanted)
       throw new DrawbridgeError(
         "DB_CONNECTION",
@@ -85,6 +79,40 @@ async function readOnce(
     found.body.destroy();
     collectYoung();
   }
+}
+
+/** Copies a body into `room` as it comes. Events, not iteration: that would cost a promise for each 64 KiB. */
+async function fill(room: Uint8Array, body: Readable, key: string, signal: AbortSignal | undefined): Promise<number> {
+  const { promise, resolve, reject } = Promise.withResolvers<number>();
+  let length = 0;
+  body.on("data", (chunk: Buffer) => {
+    if (length + chunk.length > room.length) {
+      reject(new DrawbridgeError("DB_ARCHIVE_INVALID", `${key}: the store answered with more than was asked for`));
+      body.destroy();
+      return;
+    }
+    room.set(chunk, length);
+    length += chunk.length;
+  });
+  body.once("end", () => resolve(length));
+  body.once("error", (cause) => reject(brokenOff(key, cause)));
+  body.once("close", () => reject(brokenOff(key, new Error("the connection was closed"))));
+  const stop = (): void => {
+    reject(asDrawbridgeError(signal?.reason));
+    body.destroy();
+  };
+  signal?.addEventListener("abort", stop, { once: true });
+  if (signal?.aborted === true) stop();
+  try {
+    return await promise;
+  } finally {
+    signal?.removeEventListener("abort", stop);
+  }
+}
+
+function brokenOff(key: string, cause: unknown): DrawbridgeError {
+  if (cause instanceof DrawbridgeError) return cause;
+  return new DrawbridgeError("DB_CONNECTION", `${key}: the body broke off`, { cause });
 }
 
 /** The memory that all ranges in flight share: a fixed number of buffers, handed round. */
