@@ -8,13 +8,23 @@ export interface BackupLabel {
   readonly timeline: number | undefined;
 }
 
-/** Reads a `backup_label` file (format: PostgreSQL's `xlogbackup.c`). @throws DrawbridgeError `DB_ARCHIVE_INVALID`. */
+/**
+ * Reads a `backup_label` file (format: PostgreSQL's `xlogbackup.c`), as strictly as it is written. PostgreSQL itself passes
+ * over a method or origin that it does not know, and would then open the cluster before the backup's end is replayed.
+ * @throws DrawbridgeError `DB_ARCHIVE_INVALID`.
+ */
 export function parseBackupLabel(text: string, from: string): BackupLabel {
-  const start = /^START WAL LOCATION: ([0-9A-F]+\/[0-9A-F]+) \(file ([0-9A-F]{24})\)/m.exec(text);
-  if (!start?.[1] || !start[2]) {
-    throw new DrawbridgeError("DB_ARCHIVE_INVALID", `${from}: backup_label has no START WAL LOCATION`);
-  }
-  const timeline = /^START TIMELINE: (\d+)/m.exec(text)?.[1];
+  const damaged = (what: string): DrawbridgeError =>
+    new DrawbridgeError("DB_ARCHIVE_INVALID", `${from}: backup_label ${what}`);
+  const start = /^START WAL LOCATION: ([0-9A-F]{1,8}\/[0-9A-F]{1,8}) \(file ([0-9A-F]{24})\)\n/.exec(text);
+  if (!start?.[1] || !start[2]) throw damaged("has no START WAL LOCATION");
+  const checkpoint = /^CHECKPOINT LOCATION: ([0-9A-F]{1,8}\/[0-9A-F]{1,8})$/m.exec(text)?.[1];
+  if (checkpoint === undefined) throw damaged("has no CHECKPOINT LOCATION");
+  if (parseWalLsn(checkpoint) < parseWalLsn(start[1])) throw damaged("has a checkpoint before its start");
+  if (!/^BACKUP METHOD: (?:streamed|pg_start_backup)$/m.test(text)) throw damaged("has no BACKUP METHOD");
+  // before version 14 a primary was called master
+  if (!/^BACKUP FROM: (?:primary|master|standby)$/m.test(text)) throw damaged("has no BACKUP FROM");
+  const timeline = /^START TIMELINE: (\d+)$/m.exec(text)?.[1];
   return {
     startLsn: parseWalLsn(start[1]),
     startSegment: start[2],

@@ -52,16 +52,38 @@ export function judgeBackup(evidence: BackupEvidence): Judgement {
 }
 
 /** Relations dropped during the backup are announced but absent; a lost last part shows in no other way. */
-function sizeProblem({ backup, allowShortfallBytes }: BackupEvidence, fileBytes: number): string | undefined {
+function sizeProblem(evidence: BackupEvidence, fileBytes: number): string | undefined {
+  const { backup, allowShortfallBytes } = evidence;
   const expected = backup.sentinel.expandedSizeBytes;
   if (expected === undefined) return undefined;
+  const shortfall = expected - fileBytes;
   const allowed = allowShortfallBytes ?? 1024 * 1024 + Math.round(expected / 50);
   const told = `its parts hold ${fileBytes} bytes of ${expected} announced`;
-  if (expected - fileBytes > allowed) return `${told}; a part is missing or cut`;
+  if (shortfall > allowed) return `${told}; a part is missing or cut`;
+  if (allowShortfallBytes === undefined && shortfall > 0 && mayLackLastPart(evidence, shortfall))
+    return `${told}; the last part may be missing`;
   // WAL-E cuts what grows at the size that it announced; only a part that is there twice makes it more
   if (backup.sentinel.writer === "wal-e" && fileBytes > expected)
     return `${told}; a part is there twice, or of another backup`;
   return undefined;
+}
+
+/** WAL-E closes a part at these (`tar_partition.py`); the bytes can be configured. */
+const closedAtBytes = 1_610_612_736;
+const closedAtMembers = 6144;
+
+/**
+ * A part is closed only when the next file does not fit. Had another part followed, its first file, which is no larger than
+ * what is missing, would not have fitted into the last one that is there; and whatever was put into a part did fit. So a
+ * last part with room for all that is missing proves that files vanished while the backup ran and no part was lost. How much
+ * fits is seen from the other parts; with one part alone it is taken for the usual.
+ */
+function mayLackLastPart({ backup, partitions }: BackupEvidence, shortfall: number): boolean {
+  const last = partitions.at(-1);
+  if (!last || backup.sentinel.partCount !== undefined) return false;
+  const others = partitions.slice(0, -1).map(({ fileBytes }) => fileBytes);
+  const fitted = others.length === 0 ? closedAtBytes : Math.max(...others, last.fileBytes);
+  return last.members >= closedAtMembers || last.fileBytes + shortfall >= fitted;
 }
 
 function judgeControl(

@@ -13,7 +13,7 @@ import { archiveFolder, findArchive } from "../../support/archives.ts";
 import { inMemoryDir } from "../restore/kit.ts";
 
 const label = (lsn: string, file: string, timeline = 1): string =>
-  `START WAL LOCATION: ${lsn} (file ${file})\nCHECKPOINT LOCATION: 0/3000060\nSTART TIMELINE: ${timeline}\n`;
+  `START WAL LOCATION: ${lsn} (file ${file})\nCHECKPOINT LOCATION: 0/3000060\nBACKUP METHOD: streamed\nBACKUP FROM: primary\nSTART TIMELINE: ${timeline}\n`;
 const first = "000000010000000000000003";
 const expected = { name: `base_${first}_00000040`, timeline: 1, startSegment: first, startLsn: 0x3000028n };
 const right = label("0/3000028", first);
@@ -32,6 +32,17 @@ describe("backup_label", () => {
     ["one of another backup", { ...nowhere, ownPart: stray, sentinel: right }, /another backup/],
     ["one of another offset", { ...nowhere, ownPart: label("0/3000060", first) }, /another backup/],
     ["one of another timeline", { ...nowhere, ownPart: label("0/3000028", first, 2) }, /timeline 2/],
+    [
+      "one whose checkpoint is before its start",
+      { ...nowhere, ownPart: right.replace("3000060", "2000060") },
+      /checkpoint/,
+    ],
+    [
+      "one whose method has a flipped bit",
+      { ...nowhere, ownPart: right.replace("streamed", "struamed") },
+      /BACKUP METHOD/,
+    ],
+    ["one whose origin has a flipped bit", { ...nowhere, ownPart: right.replace("primary", "prixary") }, /BACKUP FROM/],
     ["one without a start", { ...nowhere, ownPart: "LABEL: x" }, /no START WAL LOCATION/],
   ])("%s is refused", (_what, sources, message) => {
     expect(() => chooseLabel(sources, expected)).toThrow(message);
