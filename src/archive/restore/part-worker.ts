@@ -1,61 +1,8 @@
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { asDrawbridgeError, DrawbridgeError } from "../../errors.ts";
-import { createDecoder, type Decoder } from "../codec/decoder.ts";
-import { sniff } from "../codec/sniff.ts";
-import { TarParser } from "../tar/tar-parser.ts";
-import { Extraction } from "./extract.ts";
 import { FileWriter, sharedMemory } from "./file-writer.ts";
+import { OpenPart } from "./open-part.ts";
 import type { FromPartWorker, PartWorkerSetup, ToPartWorker } from "./part-messages.ts";
-
-/** As many bytes as tell how an object is compressed. */
-const headBytes = 64;
-
-/** One partition while it is unpacked. */
-class OpenPart {
-  readonly #key: string;
-  readonly #parser: TarParser;
-  readonly #extraction: Extraction;
-  readonly #files: FileWriter | undefined;
-  readonly names: string[] = [];
-  #decoder: Decoder | undefined;
-  #head: Buffer = Buffer.alloc(0);
-
-  constructor(part: Extract<ToPartWorker, { type: "part" }>, files: FileWriter | undefined) {
-    this.#key = part.key;
-    this.#files = files;
-    const onName = part.tellNames ? (name: string): void => void this.names.push(name) : undefined;
-    this.#extraction = new Extraction({ key: part.key, files, onName });
-    this.#parser = new TarParser(part.key, this.#extraction);
-  }
-
-  async push(bytes: Uint8Array): Promise<void> {
-    if (this.#decoder) return this.#decoder.push(bytes);
-    // the store may cut anywhere: the first piece may be a single byte
-    const head = this.#head.length === 0 ? bytes : Buffer.concat([this.#head, bytes]);
-    if (head.length >= headBytes) await this.#begin(head);
-    else this.#head = Buffer.from(head);
-  }
-
-  async end(): Promise<ReturnType<Extraction["finish"]>> {
-    if (!this.#decoder) await this.#begin(this.#head);
-    await this.#decoder?.end();
-    this.#parser.end();
-    return this.#extraction.finish();
-  }
-
-  abandon(): void {
-    this.#files?.abandon();
-  }
-
-  get writtenBytes(): number {
-    return this.#files?.writtenBytes ?? 0;
-  }
-
-  async #begin(head: Uint8Array): Promise<void> {
-    this.#decoder = createDecoder(sniff(this.#key, head), this.#key, (bytes) => this.#parser.push(bytes));
-    if (head.length > 0) await this.#decoder.push(head);
-  }
-}
 
 /** Works on what the main thread sends, one message after the other. */
 class PartWorker {
