@@ -1,9 +1,11 @@
 import { asDrawbridgeError, explain, type DrawbridgeError } from "../errors.ts";
 import type { AgentGoal } from "../journal/agent-rows.ts";
 import { faultFacts, report, type AgentContext, type AgentDeps } from "./context.ts";
+import { freshLooks } from "./follow.ts";
 import { tickMs, watchGoal } from "./goal-watch.ts";
 import { instancePaths, prepareInstance, readRecord } from "./instance.ts";
 import { closeRunning, reachGoal, type Running } from "./reach-goal.ts";
+import { readOnlyStore } from "./read-only-store.ts";
 import { ensureServerTls } from "./server-tls.ts";
 import { findServerUser } from "./server-user.ts";
 
@@ -15,13 +17,14 @@ const pausedRetryMs = 10_000;
  * `signal` aborts. May be killed and started again at any moment; PostgreSQL goes on without it.
  * @throws DrawbridgeError only when it cannot begin (`DB_CONFIG`, `DB_BAD_INPUT`).
  */
-export async function runAgent(deps: AgentDeps): Promise<void> {
+export async function runAgent(given: AgentDeps): Promise<void> {
+  const deps: AgentDeps = { ...given, archive: readOnlyStore(given.archive) };
   const user = await findServerUser(deps.pgUser);
   const paths = instancePaths(deps.instanceDir);
   await prepareInstance(paths, user);
   const record = await readRecord(paths);
   const context: AgentContext = { deps, paths, user, record, walFault: undefined, lastSegment: undefined };
-  const running: Running = { courier: undefined, firstBackup: undefined };
+  const running: Running = { courier: undefined, looks: freshLooks(), firstBackup: undefined };
   const looks: Looks = { failed: undefined, greeted: false };
   using watch = watchGoal(deps);
   try {

@@ -9,6 +9,10 @@ import { type AgentContext, backupsOf } from "./context.ts";
 /** The agent's half of `restore_command` and `archive_command`, while it lives. */
 export interface Courier extends AsyncDisposable {
   readonly spool: Spool;
+  /** The archive's WAL. */
+  readonly source: WalSource;
+  /** Fetches WAL from this segment on, before PostgreSQL is there to ask. */
+  startAt(segment: string): void;
 }
 
 /** The spool of an instance. */
@@ -44,27 +48,39 @@ export async function startCourier(context: AgentContext): Promise<Courier> {
     clock: deps.clock,
     signal,
   });
-  const archiving = serveArchiving({
-    spool,
-    put: (name, path) => putWal({ store: backupsOf(context), path, name, signal }),
-    onFault,
-    onStored: (name) => {
-      context.walFault = undefined;
-      deps.log.debug({ name }, "WAL stored");
-    },
-    clock: deps.clock,
-    signal,
-  });
+  const archiving = shipWal(context, spool, onFault, signal);
   const failed = (thrown: unknown): void => onFault(spool.dir, thrown);
   const running = Promise.all([restores.ended.catch(failed), archiving.catch(failed)]);
   return {
     spool,
+    source,
+    startAt: (segment) => restores.startAt(segment),
     [Symbol.asyncDispose]: async () => {
       stop.abort();
       await running;
       await source[Symbol.asyncDispose]();
     },
   };
+}
+
+/** Carries the promoted bridge's WAL to our own bucket; while it is a standby PostgreSQL gives none. */
+function shipWal(
+  context: AgentContext,
+  spool: Spool,
+  onFault: (name: string, thrown: unknown) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  return serveArchiving({
+    spool,
+    put: (name, path) => putWal({ store: backupsOf(context), path, name, signal }),
+    onFault,
+    onStored: (name) => {
+      context.walFault = undefined;
+      context.deps.log.debug({ name }, "WAL stored");
+    },
+    clock: context.deps.clock,
+    signal,
+  });
 }
 
 /** What the restored cluster's WAL has to fit, as far as it is known. */

@@ -11,6 +11,8 @@ export interface InstancePaths {
   readonly dir: string;
   readonly dataDir: string;
   readonly tablespacesDir: string;
+  /** What a restore under way has done: after a crash it goes on from there. */
+  readonly restoreJournal: string;
   readonly spoolDir: string;
   readonly socketDir: string;
   readonly logFile: string;
@@ -22,10 +24,14 @@ export interface InstanceRecord {
   readonly migrationId: string;
   /** Highest epoch that was acted upon; goals below it are refused. Decimal. */
   readonly epoch: string;
-  /** `restoring`: what lies there is half a restore and is thrown away. */
+  /** `restoring`: half a restore lies there, of `backup` if one is named, with which it goes on. */
   readonly phase: "restoring" | "restored" | "wiped";
   readonly port: number;
   readonly backup?: string;
+  /** Tells two backups of one name apart. */
+  readonly backupCompletedAt?: string;
+  /** Last WAL segment that the backup needs to become consistent. */
+  readonly stopSegment?: string;
   /** Decimal. */
   readonly systemIdentifier?: string;
   readonly segmentBytes?: number;
@@ -35,6 +41,8 @@ export interface InstanceRecord {
   readonly backupsFolder?: string;
   /** Name of the first backup of the promoted bridge. */
   readonly firstBackup?: string;
+  /** Why this standby can follow no more, and at which goal's epoch that was found: any later goal restores it again. */
+  readonly restoreAgain?: { readonly epoch: string; readonly why: string };
 }
 
 /** Paths below the instance's directory; where that makes the socket's path too long, the socket lies below /tmp. */
@@ -44,6 +52,7 @@ export function instancePaths(dir: string): InstancePaths {
   return {
     dir,
     dataDir: join(dir, "pgdata"),
+    restoreJournal: join(dir, "restore.journal"),
     tablespacesDir: join(dir, "tablespaces"),
     spoolDir: join(dir, "spool"),
     socketDir: fitsSocket(near) ? near : `/tmp/drawbridge-${mark}`,
@@ -91,9 +100,9 @@ export async function writeRecord(paths: InstancePaths, record: InstanceRecord):
   await rename(half, paths.recordFile);
 }
 
-/** Removes data, tablespaces, spool and socket; the record stays with whoever calls. */
+/** Removes data, tablespaces, spool and a restore's journal; the record stays with whoever calls. */
 export async function removeData(paths: InstancePaths): Promise<void> {
-  for (const path of [paths.dataDir, paths.tablespacesDir, paths.spoolDir]) {
+  for (const path of [paths.dataDir, paths.tablespacesDir, paths.spoolDir, paths.restoreJournal]) {
     await rm(path, { recursive: true, force: true });
   }
 }

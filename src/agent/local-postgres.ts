@@ -105,12 +105,18 @@ export async function lastWords(paths: InstancePaths): Promise<string> {
   return lines.findLast((line) => /(FATAL|PANIC|ERROR):/.test(line)) ?? lines.at(-2) ?? "its log is empty";
 }
 
-/** Settings of the cluster that wrote the WAL, as `pg_controldata` tells them (`max_connections setting: 100`). */
-export async function readControlSettings(server: Omit<LocalServer, "port" | "role">): Promise<Record<string, number>> {
+/** The control file as `pg_controldata` prints it: value by title (`max_connections setting: 100`). */
+export async function readControlData(server: Omit<LocalServer, "port" | "role">): Promise<Map<string, string>> {
   const said = await runProgram(server, "pg_controldata", ["-D", server.paths.dataDir]);
+  return new Map([...said.matchAll(/^(.+?):\s+(.*)$/gm)].map(([, title = "", value = ""]) => [title, value]));
+}
+
+/** Limits of the server that wrote the WAL, as the control file has them; replay keeps them up to date. */
+export async function readControlSettings(server: Omit<LocalServer, "port" | "role">): Promise<Record<string, number>> {
   const settings: Record<string, number> = {};
-  for (const [, name = "", value] of said.matchAll(/^(\w+) setting:\s+(\d+)$/gm)) {
-    settings[controlNames[name] ?? name] = Number(value);
+  for (const [title, value] of await readControlData(server)) {
+    const name = /^(max_\w+) setting$/.exec(title)?.[1];
+    if (name !== undefined) settings[controlNames[name] ?? name] = Number(value);
   }
   return settings;
 }

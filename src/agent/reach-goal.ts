@@ -1,11 +1,13 @@
 import { access, rm } from "node:fs/promises";
 import type { RestoreProgress } from "../archive/restore/restore.ts";
 import { asDrawbridgeError, DrawbridgeError } from "../errors.ts";
-import type { AgentGoal } from "../journal/agent-rows.ts";
+import type { AgentFacts, AgentGoal } from "../journal/agent-rows.ts";
 import type { Session } from "../postgres/session.ts";
+import { startingFacts } from "./consistency.ts";
 import { report, serverOf, standbySignal, type AgentContext } from "./context.ts";
 import { startCourier, type Courier } from "./courier.ts";
 import { startFirstBackup, type FirstBackupRun } from "./first-backup-run.ts";
+import { follow, freshLooks, type StandbyLooks } from "./follow.ts";
 import { whileGoalStands } from "./goal-watch.ts";
 import { removeData } from "./instance.ts";
 import { openLocalSession, serverPid, stopServer, waitForServer } from "./local-postgres.ts";
@@ -14,6 +16,7 @@ import { remember, restoreBridge } from "./restore-goal.ts";
 import { ensureServer } from "./run-server.ts";
 import { adminRole, replicationRole } from "./server-config.ts";
 import { readPosition } from "./standby.ts";
+import { agreeMethods } from "./stored-methods.ts";
 
 /** How long one look waits for a server that is coming up. */
 const upDeadlineMs = 4_000;
@@ -21,6 +24,7 @@ const upDeadlineMs = 4_000;
 /** What the agent has running beside its looks. */
 export interface Running {
   courier: Courier | undefined;
+  looks: StandbyLooks;
   firstBackup: FirstBackupRun | undefined;
 }
 
@@ -30,29 +34,33 @@ export async function closeRunning(running: Running): Promise<void> {
   await running.courier?.[Symbol.asyncDispose]();
   running.firstBackup = undefined;
   running.courier = undefined;
+  running.looks = freshLooks();
 }
 
 /** One step towards the goal, or, once it is reached, a look at how things are; both end in a report. */
 export async function reachGoal(context: AgentContext, running: Running, goal: AgentGoal): Promise<void> {
   await acceptGoal(context, goal);
   if (goal.goal === "wiped") return wipe(context, running, goal);
-  if (goal.goal === "standby" && (await needsRestore(context))) {
-    await closeRunning(running);
-    await restoreWithReports(context, goal);
-  }
-  running.courier ??= await startCourier(context);
+  if (goal.goal === "standby") await restoreWhereNeeded(context, running, goal);
+  const courier = (running.courier ??= await startCourier(context));
   const { server, started } = await ensureServer(context, goal);
-  if (started) await report(context, goal, "starting", { consistent: false });
+  if (started) await report(context, goal, "starting", await startingFacts(context, server));
   const opened = await waitForServer(server, upDeadlineMs, context.deps.signal).catch((thrown: unknown) => {
     const fault = asDrawbridgeError(thrown);
     if (fault.code !== "DB_WAIT_TIMEOUT") throw fault;
     return undefined;
   });
   // replaying up to consistency may take hours
-  if (!opened) return report(context, goal, "starting", { consistent: false });
+  if (!opened) return report(context, goal, "starting", await startingFacts(context, server));
   await using session = opened;
-  if (goal.goal === "standby") await follow(context, goal, session);
-  else await bePrimary(context, running, goal, session);
+  const isPaused = goal.goal === "primary" && (await readPosition(session)).replayPaused;
+  // promoting a paused standby would shut the server down
+  if (goal.goal === "standby" || isPaused) {
+    await follow(context, goal, session, { courier, looks: running.looks });
+  } else {
+    refuseToPromote(context);
+    await bePrimary(context, running, goal, session);
+  }
 }
 
 /** Higher epochs win; a lower one is an old message. */
@@ -68,12 +76,34 @@ async function acceptGoal(context: AgentContext, goal: AgentGoal): Promise<void>
   if (goal.epoch > BigInt(record.epoch)) await remember(context, { ...record, epoch: goal.epoch.toString() });
 }
 
-/** Nothing whole lies here, or it was promoted and has to be put back. */
-async function needsRestore(context: AgentContext): Promise<boolean> {
-  if (context.record?.phase !== "restored") return true;
-  if (await isStandby(context)) return false;
-  await refuseWhileInUse(context);
-  return true;
+async function restoreWhereNeeded(context: AgentContext, running: Running, goal: AgentGoal): Promise<void> {
+  if (!(await needsRestore(context, goal))) return;
+  await closeRunning(running);
+  await restoreWithReports(context, running, goal);
+}
+
+/**
+ * Nothing whole lies here, it is of another cluster than the source is now, it was found to follow no more, or it was
+ * promoted and has to be put back.
+ * @throws DrawbridgeError `DB_RESTORE_AGAIN` while the goal is the one under which it was found to follow no more.
+ */
+async function needsRestore(context: AgentContext, { epoch, params }: AgentGoal): Promise<boolean> {
+  const { record } = context;
+  if (record?.phase !== "restored") return true;
+  if (!(await isStandby(context))) {
+    await refuseWhileInUse(context);
+    return true;
+  }
+  if (record.restoreAgain?.epoch === epoch.toString()) {
+    throw new DrawbridgeError("DB_RESTORE_AGAIN", record.restoreAgain.why);
+  }
+  const isOther = params.systemIdentifier !== undefined && params.systemIdentifier !== record.systemIdentifier;
+  return isOther || record.restoreAgain !== undefined;
+}
+
+/** What can follow no more lacks what was written since: it must not become production. */
+function refuseToPromote({ record }: AgentContext): void {
+  if (record?.restoreAgain !== undefined) throw new DrawbridgeError("DB_RESTORE_AGAIN", record.restoreAgain.why);
 }
 
 async function isStandby(context: AgentContext): Promise<boolean> {
@@ -102,59 +132,45 @@ async function refuseWhileInUse(context: AgentContext): Promise<void> {
   });
 }
 
-async function restoreWithReports(context: AgentContext, goal: AgentGoal): Promise<void> {
-  const { clock } = context.deps;
-  const began = clock.now().getTime();
+async function restoreWithReports(context: AgentContext, running: Running, goal: AgentGoal): Promise<void> {
   let progress: RestoreProgress | undefined;
-  const tell = async (): Promise<void> => {
-    const seconds = Math.max(1, clock.now().getTime() - began) / 1000;
-    await report(context, goal, "restoring", {
-      bytesDone: progress?.bytesDone ?? 0,
-      ...(progress?.bytesTotal === undefined ? {} : { bytesTotal: progress.bytesTotal }),
-      partsDone: progress?.partsDone ?? 0,
-      ...(progress ? { partsTotal: progress.partsTotal } : {}),
-      bytesPerSecond: Math.round((progress?.bytesDone ?? 0) / seconds),
-    });
-  };
+  const tell = (): Promise<void> => report(context, goal, "restoring", progress ? progressFacts(progress) : {});
   const restore = (signal: AbortSignal): Promise<void> =>
-    restoreBridge(context, goal, { onProgress: (now) => (progress = now), signal });
+    restoreBridge(context, goal, {
+      onProgress: (now) => (progress = now),
+      onRemoving: () => closeRunning(running),
+      onChosen: async ({ startSegment }) => {
+        running.courier ??= await startCourier(context);
+        running.courier.startAt(startSegment);
+      },
+      signal,
+    });
   await whileGoalStands(context.deps, goal, restore, tell);
   await tell();
 }
 
-/** Tells where the standby is; a replay that the source's raised limits paused is answered with a restart. */
-async function follow(context: AgentContext, goal: AgentGoal, session: Session): Promise<void> {
-  const position = await readPosition(session);
-  if (!position.inRecovery) {
-    throw new DrawbridgeError(
-      "DB_RESTORE_AGAIN",
-      "the bridge is a primary, not a standby; it has to be restored again",
-    );
-  }
-  if (position.replayPaused) {
-    context.deps.log.warn(
-      {},
-      "replay is paused by raised limits of the source: starting PostgreSQL again with higher ones",
-    );
-    await session.close();
-    await stopServer(serverOf(context), "fast");
-    await ensureServer(context, goal);
-    return report(context, goal, "starting", { consistent: false, replayPaused: true, replayLsn: position.lsn });
-  }
-  await report(context, goal, "following", {
-    consistent: true,
-    replayLsn: position.lsn,
-    replayPaused: position.replayPaused,
-    timeline: position.timeline,
-  });
+/** How far a restore is, as the journal keeps it. Pure. */
+export function progressFacts(progress: RestoreProgress): AgentFacts {
+  const { bytesDone, bytesTotal, partsDone, partsTotal, fetchedBytes, fetchTotalBytes, fetchRate } = progress;
+  const leftBytes = Math.max(0, fetchTotalBytes - fetchedBytes);
+  // what is unpacked grows with what is fetched
+  const bytesPerSecond = fetchedBytes === 0 ? 0 : (fetchRate * bytesDone) / fetchedBytes;
+  return {
+    bytesDone,
+    ...(bytesTotal === undefined ? {} : { bytesTotal }),
+    partsDone,
+    partsTotal,
+    bytesPerSecond: Math.round(bytesPerSecond),
+    ...(fetchRate > 0 ? { secondsLeft: Math.ceil(leftBytes / fetchRate) } : {}),
+  };
 }
 
 async function bePrimary(context: AgentContext, running: Running, goal: AgentGoal, session: Session): Promise<void> {
   const before = await readPosition(session);
-  if (before.replayPaused) return follow(context, goal, session);
   if (before.inRecovery) await report(context, goal, "promoting", { replayLsn: before.lsn, consistent: true });
   if (!(await promoteServer(context, goal, session))) return;
   await prepareRoles(goal, serverOf(context), session);
+  await agreeMethods(context, goal, session);
   const facts = async (): Promise<{
     replayLsn: string;
     timeline: number;

@@ -1,4 +1,7 @@
+import { access, readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { chooseBackup } from "../archive/format/choose-backup.ts";
+import { parseControlFile } from "../archive/format/control-file.ts";
 import { listBackups, type Backup } from "../archive/format/list-backups.ts";
 import { usualSegmentBytes } from "../archive/format/wal-names.ts";
 import { writeOwned } from "../archive/restore/owned-file.ts";
@@ -6,59 +9,123 @@ import { restoreBaseBackup, type RestoreProgress } from "../archive/restore/rest
 import { readBootstrapRole } from "../archive/server/bootstrap-role.ts";
 import type { ObjectStore } from "../archive/store/object-store.ts";
 import { listSegments, peekSegment } from "../archive/wal/fetch-wal.ts";
-import { DrawbridgeError } from "../errors.ts";
+import { asDrawbridgeError, DrawbridgeError } from "../errors.ts";
 import type { AgentGoal } from "../journal/agent-rows.ts";
 import { standbySignal, type AgentContext } from "./context.ts";
-import { freePort, removeData, writeRecord, type InstanceRecord } from "./instance.ts";
+import { freePort, removeData, writeRecord, type InstancePaths, type InstanceRecord } from "./instance.ts";
 import { stopServer } from "./local-postgres.ts";
 import { listenHostOf } from "./server-config.ts";
 
 /** How the agent takes part in a restore. */
 export interface RestoreHooks {
   readonly onProgress: (progress: RestoreProgress) => void;
+  /** Called before what lies there is removed: nothing may be using it any more. */
+  readonly onRemoving: () => Promise<void>;
+  /** Called when the directories are there and before the first part is fetched: the WAL can come at the same time. */
+  readonly onChosen: (backup: Backup) => Promise<void>;
   readonly signal: AbortSignal;
 }
 
 /**
  * Makes the instance a standby that has not been started yet: chooses the base backup, unpacks it, marks it as a standby.
- * What lay there before is thrown away. Can be stopped and called again at any moment.
+ * A restore that broke off, by the agent's death or for want of keys, goes on where it was, whatever goal asks for it;
+ * anything else that lay there is thrown away. Can be stopped and called again at any moment.
  * @throws DrawbridgeError `DB_ARCHIVE_INVALID`, `DB_ARCHIVE_ACCESS`, `DB_CONNECTION`.
  */
 export async function restoreBridge(context: AgentContext, goal: AgentGoal, hooks: RestoreHooks): Promise<void> {
   const { deps, paths, user } = context;
-  const { archive } = deps;
+  await stopServer({ paths, bindir: deps.bindir, user }, "immediate");
+  const chosen = await findBackup(context, goal, hooks.signal);
+  const resumes = isBegunWith(context.record, chosen.backup);
   const port = context.record?.port ?? deps.port ?? (await freePort(listenHostOf(deps)));
   const common = { migrationId: goal.migrationId, epoch: goal.epoch.toString(), port };
-  await stopServer({ paths, bindir: deps.bindir, user }, "immediate");
-  await remember(context, { ...common, phase: "restoring" });
-  await removeData(paths);
-  context.lastSegment = undefined;
-  const systemIdentifier =
-    goal.params.systemIdentifier === undefined ? undefined : BigInt(goal.params.systemIdentifier);
-  const wanted = goal.params.backup ?? "LATEST";
-  const { backup, segmentBytes } = await findBackup(archive, wanted, systemIdentifier, hooks.signal);
-  await remember(context, { ...common, phase: "restoring", backup: backup.name });
+  if (!resumes) {
+    await remember(context, { ...common, phase: "restoring" });
+    await hooks.onRemoving();
+    await removeData(paths);
+    context.lastSegment = undefined;
+  }
+  const begun = { ...common, ...recordOf(chosen), ...identifierOf(goal), phase: "restoring" as const };
+  await remember(context, begun);
+  await hooks.onChosen(chosen.backup);
+  try {
+    const restored = (resumes && (await finishedRestore(paths))) || (await unpack(context, goal, chosen.backup, hooks));
+    const bootstrapRole = await readBootstrapRole(paths.dataDir);
+    await writeOwned(standbySignal(paths), "", user.owner);
+    const backupsFolder = `restore-${goal.epoch}/`;
+    await remember(context, { ...begun, ...restored, phase: "restored", bootstrapRole, backupsFolder });
+  } catch (thrown) {
+    // of a damaged backup, or of what nobody can go on with, nothing is kept: the next try chooses anew
+    const fault = asDrawbridgeError(thrown);
+    const isSpoiled = fault.code === "DB_ARCHIVE_INVALID" || fault.code === "DB_BAD_INPUT";
+    if (isSpoiled) await remember(context, { ...common, phase: "restoring" });
+    if (!resumes || fault.code !== "DB_BAD_INPUT") throw thrown;
+    deps.log.warn({ fault: fault.message }, "the restore that broke off cannot be gone on with; it begins anew");
+    await restoreBridge(context, goal, hooks);
+  }
+}
+
+type Restored = Required<Pick<InstanceRecord, "systemIdentifier" | "pgMajor">>;
+
+async function unpack(
+  { deps, paths, user }: AgentContext,
+  goal: AgentGoal,
+  backup: Backup,
+  { onProgress, signal }: RestoreHooks,
+): Promise<Restored> {
   const restored = await restoreBaseBackup({
-    store: archive,
+    store: deps.archive,
     backup,
     into: paths.dataDir,
     tablespacesDir: paths.tablespacesDir,
+    journalPath: paths.restoreJournal,
     owner: user.owner,
-    systemIdentifier,
-    ...hooks,
+    systemIdentifier: wantedIdentifier(goal),
+    onProgress,
+    signal,
   });
-  const bootstrapRole = await readBootstrapRole(paths.dataDir);
-  await writeOwned(standbySignal(paths), "", user.owner);
-  await remember(context, {
-    ...common,
-    phase: "restored",
-    backup: backup.name,
-    systemIdentifier: restored.systemIdentifier.toString(),
-    pgMajor: restored.pgMajor,
-    segmentBytes,
-    bootstrapRole,
-    backupsFolder: `restore-${goal.epoch}/`,
-  });
+  return { systemIdentifier: restored.systemIdentifier.toString(), pgMajor: restored.pgMajor };
+}
+
+/**
+ * What a restore left that ended right before we could remember it: its journal is gone, and the control file, which gets
+ * its name last, is there. No server was ever started while the record says `restoring`.
+ */
+async function finishedRestore({ dataDir, restoreJournal }: InstancePaths): Promise<Restored | undefined> {
+  const isOpen = await access(restoreJournal).then(
+    () => true,
+    () => false,
+  );
+  const bytes = await readFile(join(dataDir, "global/pg_control")).catch(() => undefined);
+  if (isOpen || bytes === undefined) return undefined;
+  const pgMajor = Number.parseInt(await readFile(join(dataDir, "PG_VERSION"), "utf8"), 10);
+  return { systemIdentifier: parseControlFile(bytes).systemIdentifier.toString(), pgMajor };
+}
+
+/** The source's system identifier as the goal has it. */
+function wantedIdentifier({ params }: AgentGoal): bigint | undefined {
+  return params.systemIdentifier === undefined ? undefined : BigInt(params.systemIdentifier);
+}
+
+function identifierOf({ params }: AgentGoal): Pick<InstanceRecord, "systemIdentifier"> {
+  return params.systemIdentifier === undefined ? {} : { systemIdentifier: params.systemIdentifier };
+}
+
+interface Chosen {
+  readonly backup: Backup;
+  readonly segmentBytes: number;
+}
+
+function recordOf({ backup, segmentBytes }: Chosen): Partial<InstanceRecord> {
+  const { name, completedAt, stopSegment } = backup;
+  return { backup: name, backupCompletedAt: completedAt.toISOString(), stopSegment, segmentBytes };
+}
+
+/** Whether half a restore of this backup lies there. */
+function isBegunWith(record: InstanceRecord | undefined, { name, completedAt }: Backup): boolean {
+  return (
+    record?.phase === "restoring" && record.backup === name && record.backupCompletedAt === completedAt.toISOString()
+  );
 }
 
 /** Keeps the record on disk and in memory the same. */
@@ -68,24 +135,38 @@ export async function remember(context: AgentContext, record: InstanceRecord): P
 }
 
 /**
- * The base backup to restore, its WAL proven to be there, and the size of the cluster's WAL segments.
+ * The base backup to restore, its WAL proven to be there, and the size of the cluster's WAL segments. For `LATEST` the one
+ * that a broken-off restore was begun with comes first, as long as it will do.
  * @throws DrawbridgeError `DB_ARCHIVE_INVALID` that says why none will do.
  */
-async function findBackup(
-  store: ObjectStore,
-  wanted: string,
-  systemIdentifier: bigint | undefined,
-  signal: AbortSignal,
-): Promise<{ backup: Backup; segmentBytes: number }> {
+async function findBackup({ deps, record }: AgentContext, goal: AgentGoal, signal: AbortSignal): Promise<Chosen> {
+  const { archive: store } = deps;
   let backups = await listBackups(store, { signal });
   const segmentBytes = await findSegmentBytes(store, backups, signal);
   if (segmentBytes !== usualSegmentBytes) backups = await listBackups(store, { segmentBytes, signal });
   const first = backups.map((backup) => backup.startSegment).toSorted((a, b) => (a < b ? -1 : 1))[0];
   const segments = first === undefined ? new Set<string>() : await listSegments(store, first, signal);
-  return {
-    backup: chooseBackup({ backups, wanted, segments, segmentBytes, systemIdentifier, skipRefused: true }),
-    segmentBytes,
-  };
+  const choose = (wanted: string, among: readonly Backup[]): Backup =>
+    chooseBackup({
+      backups: among,
+      wanted,
+      segments,
+      segmentBytes,
+      systemIdentifier: wantedIdentifier(goal),
+      skipRefused: true,
+    });
+  const wanted = goal.params.backup ?? "LATEST";
+  const begun = wanted === "LATEST" ? backups.filter((backup) => isBegunWith(record, backup)) : [];
+  return { backup: chooseFirst(begun, (among) => choose(wanted, among)) ?? choose(wanted, backups), segmentBytes };
+}
+
+/** What `choose` says of a few, if there are any and one will do. */
+function chooseFirst(few: readonly Backup[], choose: (among: readonly Backup[]) => Backup): Backup | undefined {
+  try {
+    return few.length === 0 ? undefined : choose(few);
+  } catch {
+    return undefined;
+  }
 }
 
 /** The cluster's segment size as its own WAL tells it. */

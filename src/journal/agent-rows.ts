@@ -14,6 +14,16 @@ export interface BridgeLogin {
   readonly method: "md5" | "scram-sha-256";
 }
 
+/** Something of the database that was sorted by another version of a collation library than the bridge's host has. */
+export interface BridgeCollation extends JsonObject {
+  /** `database shop`, `collation public.german` */
+  readonly what: string;
+  /** The version in the catalogue, with which its indexes were built. */
+  readonly recorded: string;
+  /** The library's on the bridge; `none` where it tells none. */
+  readonly actual: string;
+}
+
 /** What the agent needs to know beyond the goal's word. Holds SCRAM verifiers, never passwords. */
 export interface AgentParams {
   /** Base backup to restore: a name, or `LATEST`. */
@@ -56,10 +66,16 @@ export interface AgentFacts extends JsonObject {
   readonly partsDone?: number;
   readonly partsTotal?: number;
   readonly bytesPerSecond?: number;
+  /** Seconds that a restore will still take at the present rate. */
+  readonly secondsLeft?: number;
+  /** Bytes of WAL that the standby has still to replay before it takes connections. */
+  readonly bytesToConsistency?: number;
   readonly replayLsn?: string;
   readonly replayPaused?: boolean;
   readonly consistent?: boolean;
   readonly timeline?: number;
+  /** What the bridge's libraries sort otherwise than the source's; absent when nothing. */
+  readonly collations?: readonly BridgeCollation[];
   readonly lastSegment?: string;
   readonly firstBackup?: string;
   /** What the agent could reach from where it runs, for `provision`. */

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { runAgent } from "../../src/agent/agent.ts";
@@ -12,6 +13,9 @@ import { openSession, type Session } from "../../src/postgres/session.ts";
 import { Secret } from "../../src/redact.ts";
 import { systemBindir } from "../support/bindir.ts";
 import { MemoryJournal } from "./memory-journal.ts";
+
+/** In memory where the system has such a place: a restore syncs its file system, and others write to the disk's meanwhile. */
+const place = existsSync("/dev/shm") ? "/dev/shm" : "/tmp";
 
 /** A bridge host for one test: a directory, a journal, an agent that can be stopped and started. */
 export interface TestBridge extends AsyncDisposable {
@@ -32,7 +36,7 @@ export async function makeBridge(
   archive: AgentDeps["archive"],
   reached: Pick<AgentDeps, "tls"> & { readonly host?: string } = {},
 ): Promise<TestBridge> {
-  const home = await mkdtemp("/tmp/drawbridge-bridge-");
+  const home = await mkdtemp(join(place, "drawbridge-bridge-"));
   await chmod(home, 0o755);
   const journal = new MemoryJournal();
   const instanceDir = join(home, "instance");

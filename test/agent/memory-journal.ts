@@ -45,6 +45,6 @@ export class MemoryJournal implements AgentJournal {
       if (failed && state !== "failed") throw new Error(explain(failed.facts.error?.message));
       return mine.find((one) => one.state === state && also(one));
     };
-    return waitFor(look, { deadlineMs: 25_000, everyMs: 20, what: `the agent to say ${state}` });
+    return waitFor(look, { deadlineMs: 60_000, everyMs: 20, what: `the agent to say ${state}` });
   }
 }

@@ -158,26 +158,6 @@ describe("the agent's own death", () => {
     expect(await session.query("select pg_postmaster_start_time() as at")).toEqual([before]);
   });
 
-  test("in mid-restore only costs that restore", async () => {
-    const expected = await readExpected(name);
-    const archive = folderStore(join(archiveFolder(name), "prefix"));
-    await using bridge = await makeBridge(archive);
-    bridge.journal.setGoal("standby");
-    bridge.startAgent();
-    await waitFor(() => existsSync(join(bridge.instanceDir, "pgdata/global")), {
-      deadlineMs: 20_000,
-      everyMs: 2,
-      what: "files",
-    });
-    await bridge.stopAgent();
-    await appendFile(join(bridge.instanceDir, "pgdata/left-over"), "half a file");
-    bridge.startAgent();
-    const state = await bridge.journal.reached("following");
-    expect(existsSync(join(bridge.instanceDir, "pgdata/left-over"))).toBe(false);
-    await using session = await bridge.session(expected.database, state.facts.port ?? 0);
-    expect(await session.query("select count(*)::int > 0 as filled from orders")).toEqual([{ filled: true }]);
-  });
-
   test("goals of lower epochs and of another cluster are refused", async () => {
     const archive = folderStore(join(archiveFolder(name), "prefix"));
     await using bridge = await makeBridge(archive);

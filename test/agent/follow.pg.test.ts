@@ -1,0 +1,127 @@
+import { expect, test } from "vitest";
+import { folderStore } from "../../src/archive/store/folder-store.ts";
+import type { ObjectStore } from "../../src/archive/store/object-store.ts";
+import { DrawbridgeError } from "../../src/errors.ts";
+import { type ArchivingSource, startSource } from "../archive/wal/replica.ts";
+import { makeBridge, type TestBridge } from "./bridge.ts";
+import { backUp, remember, rowsArrive } from "./live-source.ts";
+
+/** A bridge that follows a running source with one row. */
+async function follows(
+  source: ArchivingSource,
+  store: ObjectStore = folderStore(source.archive),
+): Promise<{ bridge: TestBridge; port: number }> {
+  await backUp(source);
+  await source.writeSegment(1);
+  const bridge = await makeBridge(store);
+  try {
+    bridge.journal.setGoal("standby", { database: "postgres", sourceSettings: { max_connections: 100 } });
+    bridge.startAgent();
+    const { facts } = await bridge.journal.reached("following");
+    const port = facts.port ?? 0;
+    await rowsArrive(bridge, port, 1);
+    return { bridge, port };
+  } catch (thrown) {
+    await bridge[Symbol.asyncDispose]();
+    throw thrown;
+  }
+}
+
+test("a limit that the source raises beyond ours pauses replay: PostgreSQL starts again with twice as much, and replay goes on", async () => {
+  await using source = await startSource();
+  const { bridge, port } = await follows(source);
+  await using _ = bridge;
+  await source.cluster.stop();
+  await source.cluster.start({ max_connections: 250, max_locks_per_transaction: 200 });
+  await source.writeSegment(2);
+  await rowsArrive(bridge, port, 2);
+  await using session = await bridge.session("postgres", port);
+  expect(
+    await session.query(`select current_setting('max_connections') as connections,
+                                current_setting('max_locks_per_transaction') as locks`),
+  ).toEqual([{ connections: "500", locks: "400" }]);
+  expect(bridge.journal.states.some(({ facts }) => facts.replayPaused === true)).toBe(true);
+});
+
+test("replay that somebody paused by hand stays paused, and is told", async () => {
+  await using source = await startSource();
+  const { bridge, port } = await follows(source);
+  await using _ = bridge;
+  await using session = await bridge.session("postgres", port);
+  const [before] = await session.query<{ at: Date }>("select pg_postmaster_start_time() as at");
+  await session.query("select pg_wal_replay_pause()");
+  await bridge.journal.reached("following", ({ facts }) => facts.replayPaused === true);
+  expect(await session.query("select pg_postmaster_start_time() as at")).toEqual([before]);
+});
+
+test("a new timeline that forked where the bridge is, or later, is followed, and told", async () => {
+  await using source = await startSource();
+  const { bridge, port } = await follows(source);
+  await using _ = bridge;
+  await source.switchTimeline();
+  await source.writeSegment(2);
+  await rowsArrive(bridge, port, 2);
+  const state = await bridge.journal.reached("following", ({ facts }) => facts.timeline === 2);
+  expect(state.facts.error).toBeUndefined();
+  // a later agent does not know which segments were taken; it must not take the bridge for one on timeline 1
+  await bridge.stopAgent();
+  bridge.startAgent();
+  expect((await bridge.journal.reached("following")).facts.timeline).toBe(2);
+});
+
+test("a timeline that forked before what was replayed: the agent gives up, does not promote, and the next goal restores again", async () => {
+  await using source = await startSource();
+  const { bridge, port } = await follows(source);
+  await using _ = bridge;
+  const { journal } = bridge;
+  const goBack = await remember(source);
+  await source.writeSegment(2);
+  await rowsArrive(bridge, port, 2);
+  await goBack();
+  await source.switchTimeline();
+  await source.writeSegment(3);
+  const { facts } = await journal.reached("failed");
+  expect(facts.error).toMatchObject({ code: "DB_RESTORE_AGAIN", outcome: "terminal" });
+  expect(facts.error?.message).toMatch(/timeline 2 left timeline 1 at .* before .* which is replayed already/);
+  journal.setGoal("primary");
+  expect((await journal.reached("failed")).facts.error).toMatchObject({ code: "DB_RESTORE_AGAIN" });
+  await using session = await bridge.session("postgres", port);
+  expect(await session.query("select pg_is_in_recovery() as standby")).toEqual([{ standby: true }]);
+  await session.close();
+  journal.setGoal("standby", { database: "postgres" });
+  const again = await journal.reached("following", (one) => one.facts.timeline === 2);
+  await rowsArrive(bridge, again.facts.port ?? 0, 2);
+  await using after = await bridge.session("postgres", again.facts.port ?? 0);
+  expect(await after.query("select n from rows order by n")).toEqual([{ n: 1 }, { n: 3 }]);
+});
+
+test("keys that expire while it follows are told as they are, end no recovery, and once renewed WAL flows on", async () => {
+  await using source = await startSource();
+  const inner = folderStore(source.archive);
+  let expired = false;
+  const check = (): void => {
+    if (expired) throw new DrawbridgeError("DB_ARCHIVE_ACCESS", "ExpiredToken");
+  };
+  const store: ObjectStore = {
+    ...inner,
+    list: (prefix, options) => {
+      check();
+      return inner.list(prefix, options);
+    },
+    get: async (key, options) => {
+      check();
+      return inner.get(key, options);
+    },
+  };
+  const { bridge, port } = await follows(source, store);
+  await using _ = bridge;
+  expired = true;
+  await source.writeSegment(2);
+  const told = await bridge.journal.reached("following", ({ facts }) => facts.error !== undefined);
+  expect(told.facts.error).toMatchObject({ code: "DB_ARCHIVE_ACCESS", outcome: "paused" });
+  expired = false;
+  await rowsArrive(bridge, port, 2);
+  await bridge.journal.reached("following", ({ facts }) => facts.error === undefined);
+  await using session = await bridge.session("postgres", port);
+  expect(await session.query("select pg_is_in_recovery() as standby")).toEqual([{ standby: true }]);
+});

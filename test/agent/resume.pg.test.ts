@@ -1,0 +1,179 @@
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { appendFile, readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
+import { expect, test } from "vitest";
+import { freePort, instancePaths, prepareInstance, writeRecord } from "../../src/agent/instance.ts";
+import { findServerUser } from "../../src/agent/server-user.ts";
+import { listBackups } from "../../src/archive/format/list-backups.ts";
+import { restoreBaseBackup } from "../../src/archive/restore/restore.ts";
+import { folderStore } from "../../src/archive/store/folder-store.ts";
+import type { ObjectStore } from "../../src/archive/store/object-store.ts";
+import { waitFor } from "../../src/clock.ts";
+import { DrawbridgeError } from "../../src/errors.ts";
+import { archiveFolder } from "../support/archives.ts";
+import { makeBridge, type TestBridge } from "./bridge.ts";
+import { readExpected, readTables } from "./fixture.ts";
+
+const name = "wal-e-15-heroku";
+const archive = join(archiveFolder(name), "prefix");
+
+/** A store that says which parts were asked for, and may wait or fail first. */
+function watched(before: (key: string) => Promise<void> = () => Promise.resolve()): {
+  store: ObjectStore;
+  parts: () => string[];
+} {
+  const inner = folderStore(archive);
+  const asked: string[] = [];
+  const get: ObjectStore["get"] = async (key, options) => {
+    asked.push(key);
+    await before(key);
+    return inner.get(key, options);
+  };
+  const parts = (): string[] => [...new Set(asked.filter((key) => key.includes("tar_partitions")))];
+  return { store: { ...inner, get }, parts };
+}
+
+/** Parts that the restore's journal calls written. */
+async function writtenIn({ instanceDir }: TestBridge): Promise<string[]> {
+  const text = await readFile(join(instanceDir, "restore.journal"), "utf8").catch(() => "");
+  return text
+    .split("\n")
+    .slice(0, -1)
+    .flatMap((line) => /"type":"written".*?"key":"([^"]+)"/.exec(line)?.[1] ?? []);
+}
+
+/** An agent of its own that is killed when `count` parts are written. */
+async function restoreAndKill(bridge: TestBridge, count: number): Promise<string[]> {
+  const script = join(import.meta.dirname, "agent-child.ts");
+  const child = fork(script, [archive, bridge.instanceDir, String(count)], { execArgv: [], stdio: "inherit" });
+  const exited = once(child, "exit");
+  try {
+    const enough = async (): Promise<boolean> => (await writtenIn(bridge)).length >= count;
+    await waitFor(enough, { deadlineMs: 60_000, everyMs: 5, what: "parts" });
+  } finally {
+    child.kill("SIGKILL");
+    await exited;
+  }
+  return writtenIn(bridge);
+}
+
+async function expectWhole(bridge: TestBridge): Promise<void> {
+  const expected = await readExpected(name);
+  const state = await bridge.journal.reached("following");
+  await using session = await bridge.session(expected.database, state.facts.port ?? 0);
+  const same = async (): Promise<boolean> =>
+    isDeepStrictEqual(await readTables(session, expected).catch(() => undefined), expected.tables);
+  await waitFor(same, { deadlineMs: 60_000, what: "the rows that are expected" });
+}
+
+test("an agent that was killed goes on: parts that it had written are not fetched again, under whatever goal", async () => {
+  const { store, parts } = watched();
+  await using bridge = await makeBridge(store);
+  const written = await restoreAndKill(bridge, 3);
+  // people retried meanwhile
+  bridge.journal.setGoal("standby", {}, 7n);
+  bridge.startAgent();
+  await expectWhole(bridge);
+  expect(parts().filter((key) => written.includes(key))).toEqual([]);
+  expect(parts().length).toBe(5 - written.length);
+});
+
+test("an agent that was killed between a restore's end and its own note of it fetches no part again", async () => {
+  const { store, parts } = watched();
+  await using bridge = await makeBridge(store);
+  const paths = instancePaths(bridge.instanceDir);
+  const user = await findServerUser();
+  await prepareInstance(paths, user);
+  const [backup] = await listBackups(store);
+  if (!backup) throw new Error("no backup");
+  await restoreBaseBackup({
+    store: folderStore(archive),
+    backup,
+    into: paths.dataDir,
+    tablespacesDir: paths.tablespacesDir,
+    journalPath: paths.restoreJournal,
+    owner: user.owner,
+  });
+  await writeRecord(paths, {
+    migrationId: "m1",
+    epoch: "1",
+    phase: "restoring",
+    port: await freePort("127.0.0.1"),
+    backup: backup.name,
+    backupCompletedAt: backup.completedAt.toISOString(),
+    segmentBytes: 16_777_216,
+  });
+  bridge.journal.setGoal("standby");
+  bridge.startAgent();
+  await expectWhole(bridge);
+  expect(parts()).toEqual([]);
+});
+
+test("a journal that cannot be gone on with costs that restore, nothing else", async () => {
+  const { store, parts } = watched();
+  await using bridge = await makeBridge(store);
+  await restoreAndKill(bridge, 2);
+  await rm(join(bridge.instanceDir, "restore.journal"));
+  await appendFile(join(bridge.instanceDir, "pgdata/left-over"), "half a file");
+  bridge.journal.setGoal("standby");
+  bridge.startAgent();
+  await expectWhole(bridge);
+  expect(parts().length).toBe(5);
+  await expect(readFile(join(bridge.instanceDir, "pgdata/left-over"))).rejects.toThrow(/ENOENT/);
+});
+
+test("keys that expire in mid-restore pause it; with the renewed ones it goes on where it was", async () => {
+  let expired = true;
+  const begun = new Set<string>();
+  const { store, parts } = watched(async (key) => {
+    if (!key.includes("tar_partitions")) return;
+    begun.add(key);
+    if (expired && begun.size > 2) throw new DrawbridgeError("DB_ARCHIVE_ACCESS", "ExpiredToken");
+  });
+  await using bridge = await makeBridge(store);
+  bridge.journal.setGoal("standby");
+  bridge.startAgent();
+  const { facts } = await bridge.journal.reached("failed");
+  expect(facts.error).toMatchObject({ code: "DB_ARCHIVE_ACCESS", outcome: "paused" });
+  await bridge.stopAgent();
+  const written = await writtenIn(bridge);
+  expect(written.length).toBeGreaterThan(0);
+  const before = parts().length;
+  begun.clear();
+  expired = false;
+  const again: string[] = [];
+  const get = store.get.bind(store);
+  store.get = (key, options) => {
+    again.push(key);
+    return get(key, options);
+  };
+  bridge.startAgent();
+  await expectWhole(bridge);
+  expect(before).toBeGreaterThan(written.length);
+  expect(again.filter((key) => written.includes(key))).toEqual([]);
+});
+
+test("WAL is fetched while the base backup still downloads", async () => {
+  const later = new Set<string>();
+  let release = (): void => undefined;
+  const walCame = new Promise<void>((resolve) => (release = resolve));
+  let waited = 0;
+  const { store } = watched(async (key) => {
+    if (key.startsWith("wal_005/") && waited > 0) {
+      later.add(key);
+      if (later.size >= 2) release();
+    }
+    if (!key.includes("tar_partitions")) return;
+    waited += 1;
+    await walCame;
+  });
+  await using bridge = await makeBridge(store);
+  bridge.journal.setGoal("standby");
+  bridge.startAgent();
+  // no part comes before two WAL segments were asked for
+  await expectWhole(bridge);
+  const restoring = bridge.journal.states.filter(({ state }) => state === "restoring");
+  expect(restoring.at(-1)?.facts).toMatchObject({ partsDone: 5, partsTotal: 5 });
+});
