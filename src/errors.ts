@@ -72,6 +72,13 @@ export const codes = {
     meaning: "The bridge can no longer follow the source (new timeline, other cluster, or promoted and put back).",
     remedy: "`/migrate retry` restores the bridge again from the archive.",
   },
+  DB_COLLATION: {
+    outcome: "paused",
+    meaning:
+      "The bridge's glibc or ICU sorts text by another version than the one with which the source built its indexes: those may miss rows and let duplicates in.",
+    remedy:
+      "Best: set `aws.bridge.imageId` to an image with the source's versions, abort and start again. Else set `policy.acceptCollationChange: true`, and `reindex database concurrently` on the bridge right after window 1. Then `/migrate resume`, or `/migrate window`.",
+  },
   DB_BRIDGE: {
     outcome: "retryable",
     meaning: "The agent on the bridge reports a failure, or reports nothing.",

@@ -100,6 +100,8 @@ const policy = z.strictObject({
   announceSeconds: seconds(1, 60).default(30),
   /** Extensions that the target may lack: they are left behind, knowingly. */
   ignoreExtensions: z.array(z.string()).default([]),
+  /** Text may be sorted by another library's version on the bridge: its indexes are rebuilt by hand after window 1. */
+  acceptCollationChange: z.boolean().default(false),
 });
 
 /** The reviewed configuration file. It holds no secrets; unknown keys are mistakes. */

@@ -3,6 +3,7 @@ import { addRequester, getMigration } from "../../journal/migrations.ts";
 import { windowFacts } from "../../journal/phase.ts";
 import { currentWindow } from "../../journal/windows.ts";
 import { neededMs, openWindow } from "../open-window.ts";
+import { demandPromotable } from "../standby-guard.ts";
 import { type CommandHandler, done, refused } from "./command.ts";
 import { whatIsMissing } from "./go-missing.ts";
 
@@ -27,6 +28,8 @@ export const goCommand: CommandHandler = async (world, { command, ring }) => {
   const [clock] = await db.query<{ now: Date }>("select clock_timestamp() as now");
   const missing = whatIsMissing(approvals, clock?.now ?? world.clock.now(), neededMs(window));
   if (missing !== undefined) return refused(missing);
+  // the agent may have found only since people voted that the bridge cannot take over: no vote is used up for that
+  if (window.name === "window-1") await demandPromotable(world);
   await addRequester(db, migration.id, command.person, "go");
   await openWindow(world, { windowId: window.id, by: command.person });
   await ring(windowFacts[window.name].phase);

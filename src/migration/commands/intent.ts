@@ -1,8 +1,12 @@
+import { asDrawbridgeError } from "../../errors.ts";
+import { supersedeApprovals } from "../../journal/approvals-rows.ts";
 import { appendEvent } from "../../journal/events.ts";
 import { addRequester, getMigration, type Migration, setIntent, setPhase } from "../../journal/migrations.ts";
 import { getPhaseRun, raiseTry, releasePhase } from "../../journal/phase-runs.ts";
-import { currentWindow, type WindowRun, windowRuns } from "../../journal/windows.ts";
+import type { Phase } from "../../journal/phase.ts";
+import { currentWindow, endWindow, type WindowRun, windowRuns } from "../../journal/windows.ts";
 import { replicationNames } from "../names.ts";
+import { demandPromotable } from "../standby-guard.ts";
 import type { World } from "../world.ts";
 import { type CommandHandler, done, refused } from "./command.ts";
 
@@ -50,16 +54,33 @@ export const retryCommand: CommandHandler = async (world, { command, ring }) => 
 /** A bridge that can follow the source no more is not mended by the step that found it: its restore begins anew. */
 async function restoreAgain(world: World, { id, phase }: Migration): Promise<boolean> {
   const { db } = world.journal;
+  if (phase !== "restore-bridge" && phase !== "follow" && phase !== "promote") return false;
+  const window = await currentWindow(db, id);
+  if (window?.state === "open") return false;
   const run = await getPhaseRun(db, id, phase);
   const stands = run?.state === "failed" || run?.state === "paused" || run?.state === "retrying";
-  if (!stands || run.error?.code !== "DB_RESTORE_AGAIN") return false;
-  if (phase !== "restore-bridge" && phase !== "follow") return false;
+  const found = stands && run.error?.code === "DB_RESTORE_AGAIN";
+  // while people are asked for window 1 no step looks: it is found now
+  if (!found && !(phase === "promote" && (await mustRestoreAgain(world)))) return false;
   await db.transaction(async (tx) => {
-    await raiseTry(tx, id, "restore-bridge");
-    if (phase === "follow") await raiseTry(tx, id, "follow");
+    if (window) {
+      await supersedeApprovals(tx, window.id, "the bridge is restored again");
+      await endWindow(tx, window.id, "cancelled", "the bridge is restored again");
+    }
+    for (const again of restoredPhases.slice(0, restoredPhases.indexOf(phase) + 1)) await raiseTry(tx, id, again);
     await setPhase(tx, id, "restore-bridge");
   });
   return true;
+}
+
+/** In their order: a restore of the bridge makes these, up to the present one, run anew. */
+const restoredPhases: readonly Phase[] = ["restore-bridge", "follow", "promote"];
+
+async function mustRestoreAgain(world: World): Promise<boolean> {
+  return demandPromotable(world).then(
+    () => false,
+    (thrown: unknown) => asDrawbridgeError(thrown).code === "DB_RESTORE_AGAIN",
+  );
 }
 
 /** How long after a window's end an abort is taken as meant for it, in milliseconds. */

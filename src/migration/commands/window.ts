@@ -12,6 +12,7 @@ import type { Queryable } from "../../postgres/connect.ts";
 import { forecastWindow } from "../forecast.ts";
 import { type GateSubject, gateSubjects } from "../gate-subject.ts";
 import { demandNoDrift } from "../schema-drift.ts";
+import { demandPromotable } from "../standby-guard.ts";
 import type { World } from "../world.ts";
 import { type CommandHandler, done, type Reply, refused } from "./command.ts";
 import { askedText, tellAsker, tellCustomers, tellWhatRuns } from "./tell-window.ts";
@@ -20,7 +21,7 @@ import { windowEvidence } from "./window-evidence.ts";
 /**
  * `/migrate window`: opens all gates of the next window together, each on a message of its own. Asking again strikes the
  * old ones out: a changed plan never inherits votes.
- * @throws DrawbridgeError `DB_SCHEMA_DRIFT` when window 2 would find, with writes stopped, that the target lacks something.
+ * @throws DrawbridgeError what `demandPromotable` throws, when the bridge cannot take over; `DB_SCHEMA_DRIFT` when window 2 would find, with writes stopped, that the target lacks something.
  */
 export const windowCommand: CommandHandler = async (world, { command }) => {
   const { db } = world.journal;
@@ -33,6 +34,7 @@ export const windowCommand: CommandHandler = async (world, { command }) => {
   const before = await currentWindow(db, migration.id);
   if (before?.state === "open")
     return refused(`${before.name.replace("-", " ")} is open right now; its message shows each step.`);
+  if (name === "window-1") await demandPromotable(world);
   if (name === "window-2") await demandNoDrift(world);
   const forecastMs = await forecastWindow(world, name);
   const ask: Ask = {

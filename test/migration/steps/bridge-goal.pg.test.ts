@@ -91,7 +91,11 @@ test("what the agent says of older goals does not count, its own tries again are
   expect(await done).toMatchObject({ state: "primary", epoch });
   await says(world, epoch, "failed", failed("terminal"));
   const ended = watchBridge(world, context, { ...watching, epoch, accept: () => false });
-  await expect(ended).rejects.toMatchObject({ code: "DB_BRIDGE", outcome: "terminal" });
+  await expect(ended).rejects.toMatchObject({ code: "DB_ARCHIVE_ACCESS", message: expect.stringContaining("no") });
+  const other = { error: { code: "DB_CONFIG", message: "no openssl", outcome: "terminal" } };
+  await says(world, epoch, "failed", other);
+  const unnamed = watchBridge(world, context, { ...watching, epoch, accept: () => false });
+  await expect(unnamed).rejects.toMatchObject({ code: "DB_BRIDGE", outcome: "terminal" });
 });
 
 test("the backup of a bridge that was wiped since is not taken for that of the present one", async () => {

@@ -3,13 +3,15 @@ import { waitFor } from "../../../clock.ts";
 import { DrawbridgeError } from "../../../errors.ts";
 import { commitMarker, padWal, seesMarker } from "../../../postgres/marker.ts";
 import { openControl } from "../../databases.ts";
+import { demandPromotable } from "../../standby-guard.ts";
 import type { Step, StepContext } from "../../step.ts";
 import type { World } from "../../world.ts";
 
 /**
  * Waits until the bridge is caught up and stable. Lag is not computed, it is tried: a marker is committed on the source,
  * its WAL segment is filled up so that it is archived at once, and the time until the bridge shows it is measured.
- * Several such probes in a row have to be quick; their slowest is the forecast for the window.
+ * Several such probes in a row have to be quick; their slowest is the forecast for the window. In the end, and
+ * where one does not arrive, it looks whether the bridge could take over at all.
  */
 export const settleLag: Step = {
   name: "settle-lag",
@@ -23,6 +25,8 @@ export const settleLag: Step = {
       if (world.clock.now().getTime() > end) throw neverSettled(followDeadlineSeconds, settleLagSeconds);
       const tookMs = await probe(world, context, settleLagSeconds * 6000);
       good = tookMs !== undefined && tookMs <= settleLagSeconds * 1000 ? [...good, tookMs] : [];
+      // a probe that does not arrive has a reason; and a quick way helps nobody who must not take it
+      if (tookMs === undefined || good.length === settleProbes) await demandPromotable(world);
       await context.progress({ probes: good.length, wanted: settleProbes, lastProbeMs: tookMs });
       await world.clock.sleep(500, context.signal);
     }

@@ -1,6 +1,7 @@
 import { readGoal, setGoal } from "../../../journal/agent-goals.ts";
 import { derivePassword, scramVerifier } from "../../../postgres/scram.ts";
 import { adminRole, replicationRole } from "../../databases.ts";
+import { demandNoVerdict } from "../../standby-guard.ts";
 import type { Step } from "../../step.ts";
 import type { World } from "../../world.ts";
 import { aimBridge, rememberGoal, watchBridge } from "../restore/bridge-goal.ts";
@@ -14,7 +15,10 @@ export const promoteBridge: Step = {
   once: true,
   deadlineMs: 120_000,
   remember: rememberGoal,
-  validate: async (_world, context) => demandFence(context),
+  validate: async (world, context) => {
+    await demandFence(context);
+    await demandNoVerdict(world);
+  },
   observe: async () => undefined,
   run: async (world, context) => {
     const before = await readGoal(world.journal.db, world.migrationId);

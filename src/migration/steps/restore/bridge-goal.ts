@@ -4,6 +4,7 @@ import { DrawbridgeError } from "../../../errors.ts";
 import { readAgentState, readGoal, setGoal } from "../../../journal/agent-goals.ts";
 import type { AgentGoal, AgentParams, AgentState } from "../../../journal/agent-rows.ts";
 import type { JsonObject } from "../../../journal/json.ts";
+import { faultOfAgent } from "../../standby-guard.ts";
 import { textIn } from "../../step-output.ts";
 import type { StepContext } from "../../step.ts";
 import type { World } from "../../world.ts";
@@ -70,7 +71,7 @@ export async function watchBridge(world: World, context: StepContext, watch: Bri
       toldAtMs = atMs;
       if (now.state === "failed") {
         failures.add(atMs);
-        if (hasGivenUp(now) || failures.size > watch.patience) throw agentError(now);
+        if (hasGivenUp(now) || failures.size > watch.patience) throw faultOfAgent(now) ?? silentFailure();
       }
       return watch.accept(now) ? now : undefined;
     },
@@ -84,10 +85,6 @@ function hasGivenUp(state: AgentState): boolean {
   return state.state === "failed" && (outcome === "terminal" || outcome === "paused");
 }
 
-/** The agent's own error as one of ours. */
-function agentError({ facts: { error } }: AgentState): DrawbridgeError {
-  const outcome = error?.outcome === "terminal" || error?.outcome === "paused" ? error.outcome : "retryable";
-  return new DrawbridgeError("DB_BRIDGE", `${error?.code ?? "unknown"}: ${error?.message ?? "the agent failed"}`, {
-    outcome,
-  });
+function silentFailure(): DrawbridgeError {
+  return new DrawbridgeError("DB_BRIDGE", "the agent failed and does not say why");
 }
