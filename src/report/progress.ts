@@ -11,6 +11,9 @@ export interface Progress {
   readonly bytesDone?: number | undefined;
   readonly bytesTotal?: number | undefined;
   readonly bytesPerSecond?: number | undefined;
+  /** Of a base backup. */
+  readonly partsDone?: number | undefined;
+  readonly partsTotal?: number | undefined;
   readonly tablesDone?: number | undefined;
   readonly tablesTotal?: number | undefined;
   readonly rowsDone?: number | undefined;
@@ -48,7 +51,9 @@ export function progressOf(rows: JournalRows): Progress | undefined {
     rowsDone: numberOf(last.facts, "rowsDone", "rows"),
     share: shareOf(bytesDone, bytesTotal) ?? shareOf(tablesDone, tablesTotal),
     remaining: remaining(pointsOf(looks, "bytesDone"), bytesTotal ?? 0),
-    note: textOf(last.facts, "note") ?? probeNote(last.facts),
+    partsDone: numberOf(last.facts, "partsDone"),
+    partsTotal: numberOf(last.facts, "partsTotal"),
+    note: textOf(last.facts, "note") ?? probeNote(last.facts) ?? bridgeNote(last.facts),
   };
 }
 
@@ -78,6 +83,14 @@ function probeNote(facts: StoredFacts): string | undefined {
   const lastMs = numberOf(facts, "lastProbeMs");
   const last = lastMs === undefined ? "the last one did not arrive in time" : `the last took ${probeSeconds(lastMs)}`;
   return `${good} of ${wanted} test writes in a row arrived quickly, ${last}`;
+}
+
+/** What the bridge's agent does once the last part is there: WAL up to consistency, before the standby takes connections. */
+function bridgeNote(facts: StoredFacts): string | undefined {
+  const left = numberOf(facts, "bytesToConsistency");
+  if (left === undefined) return undefined;
+  if (left === 0) return "the restored copy is about to become consistent";
+  return `replays WAL, ${Math.ceil(left / 2 ** 20)} MiB until it is consistent`;
 }
 
 function probeSeconds(ms: number): string {

@@ -6,7 +6,7 @@ import type { Range } from "./eta.ts";
 import { textOf } from "./facts.ts";
 import { type LagSeries, lagSeries } from "./lag.ts";
 import { probeMsOf, type Progress, progressOf } from "./progress.ts";
-import { type JournalRows, type PhaseRow, readRows } from "./rows.ts";
+import { type JournalRows, type PhaseRow, readRows, type StoredFacts } from "./rows.ts";
 import { soakUntil, summaryOf } from "./summaries.ts";
 import { type Waiting, waitingFor } from "./waiting.ts";
 import { type WindowView, windowViews } from "./windows.ts";
@@ -160,7 +160,7 @@ function faultOf(rows: JournalRows): Fault | undefined {
   const row = rows.phases.find(
     (each) => each.error !== null && (each.state === "failed" || each.state === "paused" || each.state === "retrying"),
   );
-  if (!row?.error) return undefined;
+  if (!row?.error) return bridgeFaultOf(rows);
   return {
     phase: row.phase,
     code: textOf(row.error, "code") ?? "DB_UNEXPECTED",
@@ -168,6 +168,20 @@ function faultOf(rows: JournalRows): Fault | undefined {
     remedy: textOf(row.error, "remedy"),
     try: row.try,
     retriesAt: row.state === "retrying" ? (row.due_at ?? rows.migration.now) : undefined,
+  };
+}
+
+/** Between the phases no step looks at the bridge, but its agent does: what it gave up on blocks window 1. */
+function bridgeFaultOf({ migration, agent, phases: runs }: JournalRows): Fault | undefined {
+  const isWaiting = migration.phase === "follow" || migration.phase === "promote";
+  const error = agent?.facts["error"];
+  if (!isWaiting || agent?.kind !== "failed" || typeof error !== "object" || error === null) return undefined;
+  const facts: StoredFacts = { ...error };
+  return {
+    phase: migration.phase,
+    code: textOf(facts, "code") ?? "DB_BRIDGE",
+    message: textOf(facts, "message") ?? "the bridge's agent failed",
+    try: runs.find((each) => each.phase === migration.phase)?.try ?? 1,
   };
 }
 

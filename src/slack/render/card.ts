@@ -150,10 +150,11 @@ function phaseGlyph(phase: PhaseView): string {
 /** "212 of 300 GB · 118 MB/s  ▓▓▓▓▓▓▓░░░" */
 export function progressWords(progress: Progress | undefined): string[] {
   if (!progress) return [];
-  const { bytesDone, bytesTotal, bytesPerSecond, tablesDone, tablesTotal, share } = progress;
+  const { bytesDone, bytesTotal, bytesPerSecond, partsDone, partsTotal, tablesDone, tablesTotal, share } = progress;
   const words: string[] = [];
   if (bytesDone !== undefined && bytesTotal !== undefined && bytesTotal > 0)
     words.push(`${size(bytesDone)} of ${size(bytesTotal)}`);
+  if (partsDone !== undefined && partsTotal !== undefined) words.push(`${partsDone} of ${counted(partsTotal, "part")}`);
   if (tablesDone !== undefined && tablesTotal !== undefined)
     words.push(`${tablesDone} of ${counted(tablesTotal, "table")}`);
   if (bytesPerSecond !== undefined && bytesPerSecond > 0) words.push(`${size(bytesPerSecond)}/s`);
