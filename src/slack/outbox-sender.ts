@@ -7,7 +7,7 @@ import { type Parcel, type SendDeps, sendParcel } from "./send-one.ts";
 import type { SoleSender } from "./sole-sender.ts";
 
 /** What the sender needs. */
-export interface SenderDeps extends Omit<SendDeps, "pace"> {
+export interface SenderDeps extends Omit<SendDeps, "pace" | "searches"> {
   readonly clock: Clock;
   readonly sole: SoleSender;
 }
@@ -53,14 +53,16 @@ class OutboxSender {
   readonly #shown = new Map<number, string>();
   /** Rows that Slack may have although it did not say so. */
   readonly #doubtful = new Set<number>();
+  #since: Date | undefined;
   constructor(given: SenderDeps) {
-    this.#deps = { ...given, pace: openPace(given.clock) };
+    this.#deps = { ...given, pace: openPace(given.clock), searches: new Map() };
   }
 
   async round(): Promise<boolean> {
     const { journal, sole } = this.#deps;
     const since = await sole.take();
     if (since === undefined) return false;
+    if (since !== this.#since) this.#forget(since);
     const order = (await dueOutbox(journal.db)).toSorted((a, b) => rank(a) - rank(b) || a.id - b.id);
     const places = new Map<string, Place | undefined>();
     let waits = false;
@@ -69,6 +71,13 @@ class OutboxSender {
       waits = !(await this.#send(row, since, places)) || waits;
     }
     return waits;
+  }
+
+  /** Another bot may have sent meanwhile: what this one remembers may no longer be so. */
+  #forget(since: Date): void {
+    this.#since = since;
+    this.#shown.clear();
+    this.#deps.searches.clear();
   }
 
   async messageGone(channel: string, messageTs: string): Promise<void> {

@@ -91,6 +91,18 @@ const notThere = new Set(["user_not_in_channel", "channel_not_found", "not_in_ch
 
 /** How far Slack's clock and the journal's may be apart, in seconds. */
 const clocksApart = 600;
+/** Slack gives at most 999 messages a page. */
+const pageSize = 999;
+const mostPages = 10;
+
+/** How far the search for a row's message has come: the page that is read next. */
+export interface Search {
+  readonly page: number;
+  readonly cursor: string | undefined;
+}
+
+/** Searches that a refused call has broken off, by row: each page is read once, however often Slack says no. */
+export type Searches = Map<number, Search>;
 
 /**
  * Looks whether Slack already has the message of an intent: an answer may have been lost on its way. Only a message that
@@ -100,31 +112,29 @@ export async function findSent(
   client: WebClient,
   place: Place,
   row: OutboxRow,
-  botUser: string,
+  from: { readonly botUser: string; readonly searches: Searches },
 ): Promise<Sent | undefined> {
   // nobody can look for an ephemeral message
   if (place.onlyFor !== undefined) return undefined;
+  const { searches, botUser } = from;
+  const { channel, threadTs } = place;
   const oldest = String(row.createdAt.getTime() / 1000 - clocksApart);
-  const { channel } = place;
-  let cursor: string | undefined;
-  for (let page = 0; page < 10; page += 1) {
-    const ask = {
-      channel,
-      oldest,
-      limit: 200,
-      include_all_metadata: true,
-      ...(cursor === undefined ? {} : { cursor }),
-    };
+  for (;;) {
+    const { page, cursor } = searches.get(row.id) ?? { page: 1, cursor: undefined };
+    const more = cursor === undefined ? {} : { cursor };
+    const ask = { channel, oldest, limit: pageSize, include_all_metadata: true, ...more };
     const answer =
-      place.threadTs === undefined
+      threadTs === undefined
         ? await client.conversations.history(ask)
-        : await client.conversations.replies({ ...ask, ts: place.threadTs });
+        : await client.conversations.replies({ ...ask, ts: threadTs });
     const hit = (answer.messages ?? []).find((each) => each.user === botUser && isSameIntent(each, row));
-    if (hit?.ts !== undefined) return { channel, messageTs: hit.ts };
-    cursor = answer.response_metadata?.next_cursor;
-    if (cursor === undefined || cursor === "") return undefined;
+    const next = answer.response_metadata?.next_cursor;
+    if (hit?.ts !== undefined || next === undefined || next === "" || page === mostPages) {
+      searches.delete(row.id);
+      return hit?.ts === undefined ? undefined : { channel, messageTs: hit.ts };
+    }
+    searches.set(row.id, { page: page + 1, cursor: next });
   }
-  return undefined;
 }
 
 /** All of it has to match: another journal counts its rows from 1 as well. */

@@ -15,7 +15,7 @@ import { redact } from "../redact.ts";
 import { slackFault } from "./client.ts";
 import { cut, type Message } from "./limits.ts";
 import type { Move, Pace } from "./pace.ts";
-import { findSent, type Place, post, type Sent } from "./post.ts";
+import { findSent, type Place, post, type Searches, type Sent } from "./post.ts";
 import type { Rendered } from "./render/intent.ts";
 import type { BotSettings } from "./settings.ts";
 import { allOfSlack, type Troubles } from "./troubles.ts";
@@ -28,6 +28,7 @@ export interface SendDeps {
   readonly log: Log;
   /** Our own user: only its messages are adopted. */
   readonly botUser: string;
+  readonly searches: Searches;
   readonly pace: Pace;
   readonly troubles: Troubles;
 }
@@ -49,7 +50,7 @@ export type Outcome = "sent" | "adopted" | "doubt" | "not-sent";
 export async function sendParcel(deps: SendDeps, parcel: Parcel): Promise<Outcome> {
   let sent: Sent;
   try {
-    const found = parcel.isDoubtful ? await findSent(deps.client, parcel.place, parcel.row, deps.botUser) : undefined;
+    const found = parcel.isDoubtful ? await findSent(deps.client, parcel.place, parcel.row, deps) : undefined;
     if (found !== undefined) {
       // what it shows may be old, so it is rendered again
       await markSent(deps.journal.db, parcel.row.id, { revision: 0, ...found });
