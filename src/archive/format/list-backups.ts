@@ -2,7 +2,14 @@ import { text } from "node:stream/consumers";
 import { asDrawbridgeError, DrawbridgeError } from "../../errors.ts";
 import type { ObjectInfo, ObjectStore } from "../store/object-store.ts";
 import { parseSentinel, type Sentinel } from "./sentinel.ts";
-import { parseBackupName, parseSegmentName, segmentBefore, segmentStart, usualSegmentBytes } from "./wal-names.ts";
+import {
+  formatWalLsn,
+  parseBackupName,
+  parseSegmentName,
+  segmentBefore,
+  segmentStart,
+  usualSegmentBytes,
+} from "./wal-names.ts";
 
 /** Where base backups lie under an archive's prefix. */
 export const backupsPrefix = "basebackups_005/";
@@ -110,25 +117,35 @@ export function describeBackup(name: string, sentinel: Sentinel, completedAt: Da
   if (stopSegment === undefined) {
     throw new DrawbridgeError("DB_ARCHIVE_INVALID", `${key} does not say where the backup stopped`);
   }
-  const impossible = whyNotStop(startSegment, stopSegment, segmentBytes);
+  const impossible =
+    sentinel.stopSegment === undefined
+      ? whyNotStopLsn(startLsn, sentinel.stopLsn ?? startLsn)
+      : whyNotStopSegment(startSegment, stopSegment, segmentBytes);
   if (impossible !== undefined) throw new DrawbridgeError("DB_ARCHIVE_INVALID", `${key}: ${impossible}`);
   const refusal = parts.isDelta || sentinel.deltaFrom !== undefined ? deltaRefusal(name, sentinel) : undefined;
   return { name, sentinelKey: key, completedAt, timeline, startSegment, startLsn, stopSegment, sentinel, refusal };
 }
 
-/** 16 TiB of WAL with segments of the usual size: more than any backup takes, and few enough to be looked for one by one. */
-const mostSegments = 2n ** 20n;
+/** More WAL than any backup takes: what lies between would be looked for segment by segment. */
+const mostWalBytes = 2n ** 44n;
 
 /** Why a backup cannot have stopped there: a damaged digit would have us look for no segment, or for billions. Pure. */
-function whyNotStop(startSegment: string, stopSegment: string, segmentBytes: number): string | undefined {
+function whyNotStopSegment(startSegment: string, stopSegment: string, segmentBytes: number): string | undefined {
   if (!/^[0-9A-F]{24}$/.test(stopSegment)) return `${stopSegment}, where the backup stopped, is not a WAL segment`;
   const start = parseSegmentName(startSegment, segmentBytes);
   const stop = parseSegmentName(stopSegment, segmentBytes);
   if (stop.timeline !== start.timeline) return `the backup stopped on timeline ${stop.timeline}, in ${stopSegment}`;
   // by name: the true size of segments, and so their numbers, may not be known yet
   if (stopSegment < startSegment) return `the backup stopped in ${stopSegment}, before it started`;
-  if (stop.number - start.number >= mostSegments) return `the backup stopped in ${stopSegment}, impossibly far behind`;
+  if ((stop.number - start.number) * BigInt(segmentBytes) >= mostWalBytes)
+    return `the backup stopped in ${stopSegment}, impossibly far from its start`;
   return undefined;
+}
+
+function whyNotStopLsn(startLsn: bigint, stopLsn: bigint): string | undefined {
+  const stopped = `the backup stopped at ${formatWalLsn(stopLsn)}`;
+  if (stopLsn < startLsn) return `${stopped}, before it started`;
+  return stopLsn - startLsn < mostWalBytes ? undefined : `${stopped}, impossibly far from its start`;
 }
 
 /** A delta's own name holds the start of the backup below it: `base_<segment>_D_<segment of that one>`. */

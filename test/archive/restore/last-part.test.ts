@@ -88,6 +88,14 @@ describe("where a backup stopped", () => {
     );
   });
 
+  test.each([
+    ["before the start", 0x3000000, /before it started/],
+    ["impossibly far", 2 ** 50, /impossibly far/],
+  ])("%s by WAL-G's position: refused", (_what, FinishLSN, message) => {
+    const sentinel = parseSentinel(JSON.stringify({ LSN: 0x3000028, FinishLSN }), "key");
+    expect(() => describeBackup(`base_${start}`, sentinel, new Date(0), usualSegmentBytes)).toThrow(message);
+  });
+
   test("the next log is behind this one, however small segments are", () => {
     expect(describeWith("000000010000000100000000")).toMatchObject({ stopSegment: "000000010000000100000000" });
   });
