@@ -28,6 +28,10 @@ export const expiredKeyCodes = [
   "ExpiredTokenException",
   "TokenRefreshRequired",
   "RequestExpired",
+  // long-lived keys that were replaced
+  "InvalidAccessKeyId",
+  "InvalidToken",
+  "SignatureDoesNotMatch",
 ] as const;
 
 const refused =

@@ -8,12 +8,15 @@ import { beat, heartbeatAge } from "../postgres/marker.ts";
 import type { Session } from "../postgres/session.ts";
 import { slotStatus } from "../postgres/slots.ts";
 import type { Secret } from "../redact.ts";
+import { renewArchiveKeys } from "./bootstrap-document.ts";
 import { openControl } from "./databases.ts";
 import { replicationNames } from "./names.ts";
 import type { World } from "./world.ts";
 
 const everyMs = 3_000;
 const pruneEveryMs = 600_000;
+/** Each look at expired keys asks Heroku, whose API counts requests. */
+const renewEveryMs = 15_000;
 const keepMs = 30 * 86_400_000;
 
 /** Which link carries the rows now. */
@@ -31,16 +34,21 @@ export function linkOf(phase: Phase, done: ReadonlySet<Phase>, windowOpen: boole
 }
 
 /**
- * Samples lag every few seconds while a migration is active. One worker does, elected by an advisory lock; the others
- * stand by. Failures are samples' gaps, not errors: the card says how old its numbers are. Resolves when `stop` aborts.
+ * Samples lag every few seconds while a migration is active, and gives the agent the archive's new keys when it says that
+ * its own are refused. One worker does, elected by an advisory lock; the others stand by. Failures are samples' gaps, not errors: the card says how old its numbers are. Resolves when `stop` aborts.
  */
 export async function startSampler(world: World, stop: AbortSignal): Promise<void> {
   let session: Session | undefined;
   let prunedMs = 0;
+  let renewedMs = 0;
   while (!stop.aborted) {
     try {
       session = await electedSession(world, session);
       if (session !== undefined) {
+        if (world.clock.now().getTime() - renewedMs > renewEveryMs) {
+          renewedMs = world.clock.now().getTime();
+          await renewKeys(world);
+        }
         await sampleOnce(world);
         if (world.clock.now().getTime() - prunedMs > pruneEveryMs) {
           prunedMs = world.clock.now().getTime();
@@ -53,6 +61,16 @@ export async function startSampler(world: World, stop: AbortSignal): Promise<voi
     await world.clock.sleep(everyMs, stop).catch(() => undefined);
   }
   await session?.close();
+}
+
+/** Its failure is no reason to take no sample. */
+async function renewKeys(world: World): Promise<void> {
+  try {
+    if (await renewArchiveKeys(world))
+      world.log.info({}, "the archive's keys have changed: the agent gets the new ones");
+  } catch (thrown) {
+    world.log.warn({ error: explain(thrown) }, "the archive's keys could not be renewed");
+  }
 }
 
 async function electedSession(world: World, held: Session | undefined): Promise<Session | undefined> {

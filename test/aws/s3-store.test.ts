@@ -129,6 +129,25 @@ describe("the S3 store", () => {
     store.close();
   });
 
+  it.each([
+    ["is gone", "AKGONE", "s"],
+    ["has another secret now", "AKKEPT", "old"],
+  ])("reads its keys again when the long-lived one %s, and goes on", async (_, accessKeyId, secret) => {
+    world.ring.set("AKKEPT", { secretAccessKey: "s" });
+    let reads = 0;
+    const store = world.open({
+      credentials: async () => {
+        reads += 1;
+        if (reads === 1) return { accessKeyId, secretAccessKey: new Secret(secret) };
+        return { accessKeyId: "AKKEPT", secretAccessKey: new Secret("s") };
+      },
+    });
+    await store.put("replaced", Buffer.from("yes"));
+    expect((await read(store, "replaced")).toString()).toBe("yes");
+    expect(reads).toBe(2);
+    store.close();
+  });
+
   it("goes on where a body broke off, and through 503s", async () => {
     const whole = randomBytes(3_000_000);
     await world.store.put("long", whole);

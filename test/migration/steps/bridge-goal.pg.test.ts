@@ -122,3 +122,21 @@ test("an outage counts from the first fence, also when a restarted worker raised
     firstCommitAt: "later",
   });
 });
+
+test("keys that are refused are looked on at for a minute, since they may be renewed by themselves, and then pause the step", async () => {
+  const world = await fresh();
+  const epoch = await aimBridge(world, contextWith(await rememberGoal(world)), { goal: "standby", params });
+  let told = 0;
+  const context = partOf<StepContext>({
+    signal: new AbortController().signal,
+    progress: async () => {
+      told += 1;
+      // the agent's next try
+      await says(world, epoch, "failed", failed("paused"));
+    },
+  });
+  await says(world, epoch, "failed", failed("paused"));
+  const ended = watchBridge(world, context, { ...watching, patience: 20, epoch, accept: () => false });
+  await expect(ended).rejects.toMatchObject({ code: "DB_ARCHIVE_ACCESS", outcome: "paused" });
+  expect(told).toBe(7);
+});

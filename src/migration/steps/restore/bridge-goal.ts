@@ -41,6 +41,9 @@ export async function aimBridge(
   return setGoal(db, world.migrationId, aim.goal, aim.params);
 }
 
+/** How many failures that wait for a person are looked on at: the agent tries again every ten seconds. */
+const pausedPatience = 6;
+
 /** How the agent is watched. */
 export interface BridgeWatch {
   /** What it says of older goals does not count. */
@@ -71,7 +74,11 @@ export async function watchBridge(world: World, context: StepContext, watch: Bri
       toldAtMs = atMs;
       if (now.state === "failed") {
         failures.add(atMs);
-        if (hasGivenUp(now) || failures.size > watch.patience) throw faultOfAgent(now) ?? silentFailure();
+        // keys may be renewed without anybody's doing
+        const patience =
+          now.facts.error?.outcome === "paused" ? Math.min(pausedPatience, watch.patience) : watch.patience;
+        if (now.facts.error?.outcome === "terminal" || failures.size > patience)
+          throw faultOfAgent(now) ?? silentFailure();
       }
       return watch.accept(now) ? now : undefined;
     },
