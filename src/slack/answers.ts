@@ -15,6 +15,7 @@ import { renderTimeline } from "./render/timeline.ts";
 import { phaseWords, windowWords } from "./render/words.ts";
 import { whyNot } from "./sense.ts";
 import { type BotSettings, personOf, rolesOf, slackOf } from "./settings.ts";
+import { shareReads } from "./share-reads.ts";
 
 const helpOf: Record<Verb, string> = {
   help: "this list",
@@ -116,8 +117,14 @@ async function readOnlyAnswer(
 
 const noMigration = "There is no migration yet. A driver begins with `/migrate check`.";
 
+/** One way of reading for each journal: in a hurry many people ask the same. */
+const snapshots = new WeakMap<Journal, () => Promise<Snapshot | undefined>>();
+
 async function snapshotNow(journal: Journal, settings: BotSettings): Promise<Snapshot | undefined> {
-  return takeSnapshot(journal.db, settings.migration, approversOf(settings));
+  const read =
+    snapshots.get(journal) ?? shareReads(() => takeSnapshot(journal.db, settings.migration, approversOf(settings)));
+  snapshots.set(journal, read);
+  return read();
 }
 
 function taken(verb: Verb, snapshot: Snapshot | undefined): string {

@@ -35,6 +35,7 @@ const answerWithinMs = 450;
 /** Tells Bolt what to do with what came in. By then it is stored; nothing here decides anything. */
 export function addListeners(app: App, deps: ListenerDeps): void {
   const { journal, log, settings } = deps;
+  const drawing = atMostEvery(pictureEveryMs, (client: WebClient) => drawLag(deps, client));
   app.command("/migrate", async ({ ack, body, client, context }) => {
     const taken = takenOf(context);
     if (taken === undefined) return;
@@ -43,7 +44,7 @@ export function addListeners(app: App, deps: ListenerDeps): void {
     await ack({ response_type: "ephemeral", text: await within(answer, late, log) });
     if (taken.commandId !== undefined) await deps.bell.ring(settings.migration, "commands", "commands");
     deps.store.handled(taken.dedupKey);
-    if (taken.isNew && taken.parsed?.ok === true && taken.parsed.verb === "lag") await drawLag(deps, client);
+    if (taken.isNew && taken.parsed?.ok === true && taken.parsed.verb === "lag") await drawing(client);
   });
   const done = handled(deps.store);
   addEvents(app, deps);
@@ -56,6 +57,18 @@ export function addListeners(app: App, deps: ListenerDeps): void {
     log.error({ error: error.message }, "a listener failed");
     return Promise.resolve();
   });
+}
+
+/** Drawing takes a tenth of a second in which the bot does nothing else; a second picture a moment later shows nothing new. */
+const pictureEveryMs = 15_000;
+
+function atMostEvery<T>(ms: number, act: (given: T) => Promise<void>): (given: T) => Promise<void> {
+  let freeAt = Number.NEGATIVE_INFINITY;
+  return async (given) => {
+    if (performance.now() < freeAt) return;
+    freeAt = performance.now() + ms;
+    await act(given);
+  };
 }
 
 /** The picture follows the answer; without it the answer still says every number. */

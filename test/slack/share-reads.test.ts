@@ -1,0 +1,31 @@
+import { expect, it } from "vitest";
+import { shareReads } from "../../src/slack/share-reads.ts";
+
+it("a hundred questions at once are two reads, and nobody gets an answer that was read before they asked", async () => {
+  let reads = 0;
+  const finish: (() => void)[] = [];
+  const shared = shareReads(async () => {
+    const mine = (reads += 1);
+    await new Promise<void>((resolve) => finish.push(resolve));
+    return mine;
+  });
+  const first = shared();
+  const rest = Array.from({ length: 100 }, () => shared());
+  expect(reads).toBe(1);
+  finish[0]?.();
+  expect(await first).toBe(1);
+  await expect.poll(() => finish.length).toBe(2);
+  finish[1]?.();
+  expect(new Set(await Promise.all(rest))).toEqual(new Set([2]));
+  const later = shared();
+  finish[2]?.();
+  expect(await later).toBe(3);
+});
+
+it("a read that fails is everybody's failure who waited for it, and nobody's after", async () => {
+  let fails = true;
+  const shared = shareReads(() => (fails ? Promise.reject(new Error("away")) : Promise.resolve("here")));
+  await expect(Promise.all([shared(), shared()])).rejects.toThrow("away");
+  fails = false;
+  await expect.poll(() => shared().catch(() => "away")).toBe("here");
+});
