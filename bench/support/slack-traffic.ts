@@ -63,7 +63,8 @@ async function atRate(
   const sent: Promise<void>[] = [];
   while (sent.length < total) {
     const due = begun + (sent.length * 1000) / perSecond;
-    if (due > performance.now()) await delay(due - performance.now());
+    const waitMs = due - performance.now();
+    if (waitMs > 0) await delay(waitMs);
     sent.push(send(due, sent.length));
   }
   await Promise.all(sent);
