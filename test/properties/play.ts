@@ -122,18 +122,18 @@ async function go(play: Play, event: Go): Promise<void> {
   await addRequester(worker, world.id, event.by, "go");
   let looked = false;
   let lastMs = world.now();
-  world.onSleep = async () => {
-    world.onSleep = undefined;
+  const between = async (): Promise<void> => {
     if (!looked) for (const each of event.before) await happen(play, each);
     const answered = event.bot === "attests" && (await botAttests(world));
-    if (answered && !looked) for (const each of event.after) await happen(play, each);
+    // of two workers one may consume meanwhile: nothing may happen then that it could not have seen
+    if (answered && !looked && !event.twice) for (const each of event.after) await happen(play, each);
     // nobody answers: the worker's wait is over at once
     if (!answered && (looked || event.bot === "is-away")) world.processClockMs += 11_000;
     if (answered || event.bot === "is-away") looked = true;
     lastMs = world.now();
-    world.onSleep = again;
   };
-  const again = world.onSleep;
+  let under: Promise<void> | undefined;
+  world.onSleep = () => (under ??= between().finally(() => (under = undefined)));
   const digests = new Map<string, string>(windowFacts[window.name].gates.map((gate) => [gate, digestNow(world, gate)]));
   const policy = {
     required: 2,
@@ -159,16 +159,24 @@ async function go(play: Play, event: Go): Promise<void> {
   const opened = tries.filter(({ status }) => status === "fulfilled").length;
   count(play, opened > 0 ? "go opened a window" : "go was refused");
   if (opened > 1) throw new Broken("two workers opened one window");
-  if (opened === 1) await demandApproved(play, window.id, { lastMs, digests });
+  if (opened === 1) await demandApproved(play, window.id, { lastMs, digests, listed: claim.approvers });
 }
 
 async function demandApproved(
   play: Play,
   windowId: number,
-  at: { readonly lastMs: number; readonly digests: ReadonlyMap<string, string> },
+  at: {
+    readonly lastMs: number;
+    readonly digests: ReadonlyMap<string, string>;
+    readonly listed: Play["world"]["truth"]["approvers"];
+  },
 ): Promise<void> {
   const { world } = play;
-  const against = objections(world.truth, { ms: at.lastMs, digestOf: ({ name }) => at.digests.get(name) ?? "" });
+  const against = objections(world.truth, {
+    ms: at.lastMs,
+    digestOf: ({ name }) => at.digests.get(name) ?? "",
+    listed: at.listed,
+  });
   if ((await getMigration(world.journal.worker, world.id))?.intent !== "run") against.push("people held it");
   if (against.length > 0) throw new Broken(`a window was opened although: ${against.join("; ")}`);
   for (const { id, state } of await approvalsOf(world.journal.worker, world.id, windowId)) {

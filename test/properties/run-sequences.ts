@@ -1,10 +1,11 @@
 import fc from "fast-check";
 import type { TestCluster } from "../support/cluster.ts";
 import { makeJournal } from "../support/journal.ts";
-import { type Sequence, sequence } from "./events.ts";
+import type { Sequence } from "./events.ts";
 import { prepareHistory } from "./history.ts";
 import { demandTerminalStates, happen } from "./play.ts";
 import type { Play, Tally } from "./promises.ts";
+import { sequence } from "./sequence.ts";
 import { openWorld } from "./world.ts";
 
 /** How many random sequences, and from which seed; `path` replays the one that fast-check printed. */

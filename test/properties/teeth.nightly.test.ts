@@ -48,7 +48,7 @@ for (const [name, edits] of Object.entries(mutants)) {
     async () => {
       const copy = await copyWith(edits);
       try {
-        expect(await play(copy)).toContain("promise broken: ");
+        expect((await play(copy)) ?? "nothing was noticed").toContain("promise broken: ");
       } finally {
         await rm(copy, { recursive: true, force: true });
       }

@@ -116,10 +116,13 @@ function noteMissing(truth: Truth, gate: Gate, account: string, known?: string):
   truth.stops.push(`${person} withdrew from ${gate.name}`);
 }
 
-/** What speaks against opening the window now; empty when two people stood by every gate. */
+/**
+ * What speaks against opening the window now; empty when two people stood by every gate. `listed`: the approvers of the worker
+ * that opened it, which it has known since it was started.
+ */
 export function objections(
   truth: Truth,
-  now: { readonly ms: number; readonly digestOf: (gate: Gate) => string },
+  now: { readonly ms: number; readonly digestOf: (gate: Gate) => string; readonly listed: Truth["approvers"] },
 ): string[] {
   const { attested } = truth;
   if (attested === undefined) return ["nobody attested"];
@@ -129,7 +132,9 @@ export function objections(
     ...truth.stops,
     ...truth.gates.flatMap((gate) => {
       const seen = attested.gates.get(gate.approvalId);
-      const people = [...(seen?.yes.keys() ?? [])].filter((person) => isListed(truth, person));
+      const people = [...(seen?.yes.keys() ?? [])].filter(
+        (person) => !truth.requesters.has(person) && now.listed.some((each) => each.person === person),
+      );
       return [
         ...(seen?.clear === true ? [] : [`${gate.name} was vetoed, gone or shared`]),
         ...(people.length >= 2 ? [] : [`${gate.name} had only ${people.join(", ") || "nobody"}`]),
@@ -138,8 +143,4 @@ export function objections(
       ];
     }),
   ];
-}
-
-function isListed(truth: Truth, person: string): boolean {
-  return !truth.requesters.has(person) && truth.approvers.some((each) => each.person === person);
 }
