@@ -78,8 +78,8 @@ export function checkFacts(facts: SegmentFacts, name: string, expected: SegmentE
   if (facts.startLsn !== segmentStart(name, segmentBytes)) {
     throw invalid(name, "its page address is of another segment");
   }
-  // pages up to a fork are copies from the parent timeline, never from a later one
-  if (facts.timeline > parseSegmentName(name, segmentBytes).timeline) {
+  // pages up to a fork are copies from the parent timeline, never from a later one; there is no timeline 0
+  if (facts.timeline === 0 || facts.timeline > parseSegmentName(name, segmentBytes).timeline) {
     throw invalid(name, `it is of timeline ${facts.timeline}`);
   }
 }
