@@ -62,6 +62,8 @@ export async function startBot(options: BotOptions): Promise<Bot> {
     receiver,
     authorize: () => Promise.resolve({ botToken: options.secrets.botToken.reveal(), ...self }),
     logger: quietLogger(log),
+    // Bolt keeps a conversation for each channel in memory otherwise, and throws for each event that has none
+    convoStore: false,
     clientOptions: settings.slack.apiUrl === undefined ? {} : { slackApiUrl: settings.slack.apiUrl },
   });
   const { approvals, sender } = loops;

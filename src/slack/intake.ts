@@ -86,29 +86,39 @@ export async function takeIn(intake: Intake, body: Body, fallbackKey: string): P
 
 const ourCommand = "/migrate";
 
-/** Verbs whose answer comes from the journal at once make no row for the worker. */
-async function takeCommand({ journal, settings }: Intake, delivery: Delivery): Promise<Taken> {
+/** Verbs whose answer comes from the journal at once make no row for the worker, and share their commit with what else comes. */
+async function takeCommand(intake: Intake, delivery: Delivery): Promise<Taken> {
   const { dedupKey, kind, body } = delivery;
   // the app may have other commands one day; none of them is this one
   if (body["command"] !== ourCommand) throw new Refused(404, "another command");
+  const parsed = parseCommand(textOf(body["text"]) ?? "");
+  const allowed = parsed.ok && may(intake.settings, textOf(body["user_id"]) ?? "", parsed.verb);
+  if (parsed.ok && allowed && !readOnly.has(parsed.verb)) return storeWork(intake, delivery, parsed);
+  const isNew = (await intake.store.store(delivery)) === "new";
+  if (!isNew) return { dedupKey, kind, isNew };
+  return parsed.ok ? { dedupKey, kind, isNew, parsed, allowed } : { dedupKey, kind, isNew, parsed };
+}
+
+/** The delivery and the worker's row: both or none. */
+async function storeWork(
+  { journal, settings }: Intake,
+  delivery: Delivery,
+  parsed: Extract<Parsed, { ok: true }>,
+): Promise<Taken> {
+  const { dedupKey, kind, body } = delivery;
   const slackUser = textOf(body["user_id"]) ?? "";
   const channel = textOf(body["channel_id"]) ?? "";
-  const parsed = parseCommand(textOf(body["text"]) ?? "");
-  const allowed = parsed.ok && may(settings, slackUser, parsed.verb);
+  const { verb, args } = parsed;
   return journal.db.transaction(
     async (tx) => {
-      const isNew = (await insertInbound(tx, delivery)) === "new";
-      const taken = { dedupKey, kind, isNew };
-      if (!isNew) return taken;
-      if (!parsed.ok) return { ...taken, parsed };
-      if (!allowed || readOnly.has(parsed.verb)) return { ...taken, parsed, allowed };
+      if ((await insertInbound(tx, delivery)) === "seen") return { dedupKey, kind, isNew: false };
+      const taken = { dedupKey, kind, isNew: true, parsed, allowed: true };
       const person = personOf(settings, slackUser);
-      const { verb, args } = parsed;
       const migrationId = settings.migration;
       const commandId = await insertCommand(tx, { dedupKey, migrationId, verb, args, person, slackUser, channel });
       // last: other writers of the log wait until we commit
       await appendEvent(tx, { migrationId, kind: "command", actor: person, facts: { verb, ...args } });
-      return { ...taken, parsed, allowed, ...(commandId === undefined ? {} : { commandId }) };
+      return { ...taken, ...(commandId === undefined ? {} : { commandId }) };
     },
     { statementTimeoutMs: 2_000, lockTimeoutMs: 1_500 },
   );

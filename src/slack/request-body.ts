@@ -6,20 +6,23 @@ import { type Body, Refused } from "./intake.ts";
  * @throws Refused 413 as soon as it is known to be larger, 400 when the sender hangs up before its end.
  */
 export async function readBody(request: IncomingMessage, mostBytes: number): Promise<Buffer> {
-  const tooLarge = new Refused(413, "a body that is too large");
-  if (Number(request.headers["content-length"] ?? 0) > mostBytes) throw tooLarge;
+  if (Number(request.headers["content-length"] ?? 0) > mostBytes) throw tooLarge();
   const chunks: Buffer[] = [];
   let bytes = 0;
   try {
     for await (const chunk of request as AsyncIterable<Buffer>) {
       bytes += chunk.length;
-      if (bytes > mostBytes) throw tooLarge;
+      if (bytes > mostBytes) throw tooLarge();
       chunks.push(chunk);
     }
   } catch (error) {
     throw error instanceof Refused ? error : new Refused(400, "the request broke off");
   }
   return Buffer.concat(chunks);
+}
+
+function tooLarge(): Refused {
+  return new Refused(413, "a body that is too large");
 }
 
 /**
