@@ -7,11 +7,14 @@ const ofDatabase = `
          pg_database_collation_actual_version(oid) as actual
     from pg_database where datname = current_database()`;
 
-/** Before that initdb noted it only for the named collations, of which one is the database's own. */
+/**
+ * Before that initdb noted it only for the named collations, of which one is the database's own. It took their names from
+ * `locale -a`, which says `en_US.utf8` where the database was made with `en_US.UTF-8`.
+ */
 const ofDatabaseLocale = `
   select 'database ' || quote_ident(d.datname) as what, l.collversion as recorded,
          pg_collation_actual_version(l.oid) as actual
-    from pg_database d join pg_collation l on l.collprovider = 'c' and l.collcollate = d.datcollate
+    from pg_database d join pg_collation l on l.collprovider = 'c' and lower(replace(l.collcollate, '-', '')) = lower(replace(d.datcollate, '-', ''))
    where d.datname = current_database() and l.collversion is not null`;
 
 /** Collations that columns or indexes of the application use. */

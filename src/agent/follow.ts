@@ -1,3 +1,4 @@
+import type { WalSource } from "../archive/wal/wal-source.ts";
 import { asDrawbridgeError, DrawbridgeError, explain } from "../errors.ts";
 import type { AgentGoal, BridgeCollation } from "../journal/agent-rows.ts";
 import type { Session } from "../postgres/session.ts";
@@ -5,7 +6,7 @@ import { differingCollations } from "./collation-look.ts";
 import { report, serverOf, type AgentContext } from "./context.ts";
 import type { Courier } from "./courier.ts";
 import { openLocalSession, readControlSettings, stopServer } from "./local-postgres.ts";
-import { readReplayPoint, whyNotOnwards } from "./replay-timeline.ts";
+import { lookOnwards, newestHistory, readReplayPoint } from "./replay-timeline.ts";
 import { remember } from "./restore-goal.ts";
 import { ensureServer } from "./run-server.ts";
 import { readPosition, type ServerPosition } from "./standby.ts";
@@ -13,6 +14,8 @@ import { agreeMethods } from "./stored-methods.ts";
 
 /** How often the archive is asked for a newer timeline, in milliseconds: a request of its own each time. */
 const timelineLookMs = 6_000;
+/** How long such a look may take, in milliseconds: a window waits behind it. */
+const timelineDeadlineMs = 2_000;
 /** How often collation versions are compared, in milliseconds; they change with packages and with DDL on the source. */
 const collationLookMs = 60_000;
 
@@ -53,11 +56,13 @@ export async function follow(
   const timeline = await lookAtTimelines(context, goal, position, beside);
   await lookAtCollations(context, goal, beside.looks);
   const { collations } = beside.looks;
+  const foreignThrough = context.record?.foreign?.through ?? 0;
   await report(context, goal, "following", {
     consistent: true,
     replayLsn: position.lsn,
     replayPaused: position.replayPaused,
     timeline,
+    ...(foreignThrough === 0 ? {} : { foreignThrough }),
     ...(collations.length === 0 ? {} : { collations }),
   });
 }
@@ -98,16 +103,45 @@ async function lookAtTimelines(
   const nowMs = deps.clock.now().getTime();
   if (nowMs - looks.timelineAtMs < timelineLookMs) return at.timeline;
   looks.timelineAtMs = nowMs;
-  let why: string | undefined;
+  const foreign = record.foreign?.through ?? 0;
   try {
-    why = await whyNotOnwards(courier.source, at, deps.signal);
+    const signal = AbortSignal.any([deps.signal, AbortSignal.timeout(timelineDeadlineMs)]);
+    const { newest, why } = await lookOnwards(courier.source, at, Math.max(at.timeline, foreign), signal);
+    if (why !== undefined) {
+      await remember(context, { ...record, restoreAgain: { epoch: goal.epoch.toString(), why } });
+      throw new DrawbridgeError("DB_RESTORE_AGAIN", why);
+    }
+    if (newest !== undefined && foreign > 0) await goOnToLatest(context, goal, newest);
   } catch (thrown) {
+    if (asDrawbridgeError(thrown).code === "DB_RESTORE_AGAIN") throw thrown;
     // the archive is away or damaged: that is told when PostgreSQL itself asks
     deps.log.debug({ fault: explain(thrown) }, "the archive was not asked for a newer timeline");
   }
-  if (why === undefined) return at.timeline;
-  await remember(context, { ...record, restoreAgain: { epoch: goal.epoch.toString(), why } });
-  throw new DrawbridgeError("DB_RESTORE_AGAIN", why);
+  return at.timeline;
+}
+
+/** The source has a new timeline behind the foreign ones: PostgreSQL, held on the old one until now, has to be started for it. */
+async function goOnToLatest(context: AgentContext, goal: AgentGoal, newest: number): Promise<void> {
+  const { record, deps } = context;
+  if (!record) return;
+  deps.log.warn({ newest }, "the source has a new timeline: PostgreSQL starts again to follow it");
+  await remember(context, { ...record, foreign: { through: 0, ours: newest } });
+  await stopServer(serverOf(context), "fast");
+  await ensureServer(context, goal);
+}
+
+/**
+ * Notes, before a restored server starts, which timelines of the archive the source never had: PostgreSQL would take the
+ * newest for its own, and either end or follow somebody's test.
+ * @throws DrawbridgeError what the archive throws.
+ */
+export async function noteForeignTimelines(context: AgentContext, goal: AgentGoal, source: WalSource): Promise<void> {
+  const { record, deps } = context;
+  const ours = goal.params.timeline;
+  if (!record || ours === undefined || record.foreign !== undefined) return;
+  const newest = await newestHistory(source, ours, deps.signal);
+  if (newest) deps.log.warn({ newest: newest.timeline, ours }, "the archive holds timelines that the source never had");
+  await remember(context, { ...record, foreign: { through: newest?.timeline ?? 0, ours } });
 }
 
 async function lookAtCollations(context: AgentContext, goal: AgentGoal, looks: StandbyLooks): Promise<void> {

@@ -41,6 +41,11 @@ export interface InstanceRecord {
   readonly backupsFolder?: string;
   /** Name of the first backup of the promoted bridge. */
   readonly firstBackup?: string;
+  /**
+   * Whether the archive held timelines, up to `through`, that the source never had: then recovery stays on `ours`. Looked for
+   * once after each restore; `through` is 0 when there were none.
+   */
+  readonly foreign?: { readonly through: number; readonly ours: number };
   /** Why this standby can follow no more, and at which goal's epoch that was found: any later goal restores it again. */
   readonly restoreAgain?: { readonly epoch: string; readonly why: string };
 }

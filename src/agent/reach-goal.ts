@@ -7,7 +7,7 @@ import { startingFacts } from "./consistency.ts";
 import { report, serverOf, standbySignal, type AgentContext } from "./context.ts";
 import { startCourier, type Courier } from "./courier.ts";
 import { startFirstBackup, type FirstBackupRun } from "./first-backup-run.ts";
-import { follow, freshLooks, type StandbyLooks } from "./follow.ts";
+import { follow, freshLooks, noteForeignTimelines, type StandbyLooks } from "./follow.ts";
 import { whileGoalStands } from "./goal-watch.ts";
 import { removeData } from "./instance.ts";
 import { openLocalSession, serverPid, stopServer, waitForServer } from "./local-postgres.ts";
@@ -43,6 +43,7 @@ export async function reachGoal(context: AgentContext, running: Running, goal: A
   if (goal.goal === "wiped") return wipe(context, running, goal);
   if (goal.goal === "standby") await restoreWhereNeeded(context, running, goal);
   const courier = (running.courier ??= await startCourier(context));
+  if (goal.goal === "standby") await noteForeignTimelines(context, goal, courier.source);
   const { server, started } = await ensureServer(context, goal);
   if (started) await report(context, goal, "starting", await startingFacts(context, server));
   const opened = await waitForServer(server, upDeadlineMs, context.deps.signal).catch((thrown: unknown) => {

@@ -42,21 +42,39 @@ export async function readReplayPoint(
   return { timeline: replayTimeline(names, replayedLsn, segmentBytes, known), replayedLsn };
 }
 
+/** What the archive holds beyond a standby's timeline. */
+export interface Onwards {
+  /** The newest timeline of the archive; `undefined` when there is no newer one. */
+  readonly newest: number | undefined;
+  /** Why the standby cannot go on there. */
+  readonly why: string | undefined;
+}
+
 /**
- * Why a standby at `at` cannot go on: the archive's newest timeline (they are numbered without gaps, as PostgreSQL looks for
- * them) does not come from there. PostgreSQL itself only logs that and waits on the old one for ever. `undefined`: it can.
+ * Whether a standby at `at` can go on to the archive's newest timeline beyond `beyond` (they are numbered without gaps, as
+ * PostgreSQL looks for them). Where it cannot, PostgreSQL itself only logs that, and waits on the old one for ever.
  * @throws DrawbridgeError what the archive throws.
  */
-export async function whyNotOnwards(
+export async function lookOnwards(
   source: WalSource,
   at: ReplayPoint,
+  beyond: number,
   signal: AbortSignal,
-): Promise<string | undefined> {
+): Promise<Onwards> {
+  const newest = await newestHistory(source, beyond, signal);
+  return { newest: newest?.timeline, why: newest && whyNotFollow(at, newest) };
+}
+
+/** The history of the newest timeline after `beyond`. */
+export async function newestHistory(
+  source: WalSource,
+  beyond: number,
+  signal: AbortSignal,
+): Promise<TimelineHistory | undefined> {
   let newest: TimelineHistory | undefined;
-  for (let timeline = at.timeline + 1; ; timeline += 1) {
+  for (let timeline = beyond + 1; ; timeline += 1) {
     const history = await source.readHistory(timeline, { signal });
-    if (!history) break;
+    if (!history) return newest;
     newest = history;
   }
-  return newest && whyNotFollow(at, newest);
 }

@@ -156,8 +156,12 @@ async function findBackup({ deps, record }: AgentContext, goal: AgentGoal, signa
       skipRefused: true,
     });
   const wanted = goal.params.backup ?? "LATEST";
-  const begun = wanted === "LATEST" ? backups.filter((backup) => isBegunWith(record, backup)) : [];
-  return { backup: chooseFirst(begun, (among) => choose(wanted, among)) ?? choose(wanted, backups), segmentBytes };
+  if (wanted !== "LATEST") return { backup: choose(wanted, backups), segmentBytes };
+  // a backup of a timeline that the source never had is of somebody's test restore
+  const { timeline: ours = Number.POSITIVE_INFINITY } = goal.params;
+  const own = backups.filter(({ timeline }) => timeline <= ours);
+  const begun = own.filter((backup) => isBegunWith(record, backup));
+  return { backup: chooseFirst(begun, (among) => choose(wanted, among)) ?? choose(wanted, own), segmentBytes };
 }
 
 /** What `choose` says of a few, if there are any and one will do. */

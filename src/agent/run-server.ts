@@ -44,6 +44,7 @@ async function writeConfiguration(context: AgentContext, goal: AgentGoal, server
     socketDir: paths.socketDir,
     ...scripts,
     tls,
+    targetTimeline: record?.foreign !== undefined && record.foreign.through > 0 ? record.foreign.ours : "latest",
     sourceSettings,
     extraSettings: deps.settings ?? {},
   });

@@ -17,6 +17,8 @@ export interface ServerConfig {
   readonly socketDir: string;
   readonly restoreCommand: string;
   readonly archiveCommand: string;
+  /** A number, or the newest one in the archive. */
+  readonly targetTimeline: number | "latest";
   /** Absent: the server speaks no TLS. */
   readonly tls: ServerTls | undefined;
   /** Settings that a standby must not have below the source's, by name: the highest value known. */
@@ -51,7 +53,7 @@ export function postgresqlConf(config: ServerConfig): string {
     wal_level: "logical",
     hot_standby: "on",
     restore_command: config.restoreCommand,
-    recovery_target_timeline: "latest",
+    recovery_target_timeline: String(config.targetTimeline),
     wal_retrieve_retry_interval: "200ms",
     // a query on the standby must not hold replay up
     max_standby_archive_delay: "3s",

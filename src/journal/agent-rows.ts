@@ -30,6 +30,8 @@ export interface AgentParams {
   readonly backup?: string;
   /** The source's system identifier, decimal; another cluster's archive is refused. */
   readonly systemIdentifier?: string;
+  /** The timeline that the source writes; newer ones in the archive then are of somebody else's restore. */
+  readonly timeline?: number;
   /** The database to migrate. */
   readonly database?: string;
   /** Settings of the source that a standby must not fall below, by name. */
@@ -74,6 +76,8 @@ export interface AgentFacts extends JsonObject {
   readonly replayPaused?: boolean;
   readonly consistent?: boolean;
   readonly timeline?: number;
+  /** The archive's newest timeline when the restore began, where that was none of the source's: up to it none is followed. */
+  readonly foreignThrough?: number;
   /** What the bridge's libraries sort otherwise than the source's; absent when nothing. */
   readonly collations?: readonly BridgeCollation[];
   readonly lastSegment?: string;

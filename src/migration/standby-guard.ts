@@ -46,6 +46,9 @@ export function whyNotPromotable(facts: StandbyFacts): DrawbridgeError | undefin
     const why = "somebody's restore of it has written into the archive";
     return new DrawbridgeError("DB_ARCHIVE_INVALID", `${words}: ${why}`);
   }
+  if (timeline > 0 && source.timeline > timeline && source.timeline <= (agent?.facts.foreignThrough ?? 0)) {
+    return again(`the source has gone to timeline ${source.timeline}, which was not its own when the restore began`);
+  }
   return facts.acceptCollationChange ? undefined : collationFault(agent?.facts.collations ?? []);
 }
 

@@ -1,7 +1,10 @@
+import { chmod, mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { folderStore } from "../../src/archive/store/folder-store.ts";
 import type { ObjectStore } from "../../src/archive/store/object-store.ts";
 import { DrawbridgeError } from "../../src/errors.ts";
+import type { AgentParams } from "../../src/journal/agent-rows.ts";
 import { type ArchivingSource, startSource } from "../archive/wal/replica.ts";
 import { makeBridge, type TestBridge } from "./bridge.ts";
 import { backUp, remember, rowsArrive } from "./live-source.ts";
@@ -10,12 +13,13 @@ import { backUp, remember, rowsArrive } from "./live-source.ts";
 async function follows(
   source: ArchivingSource,
   store: ObjectStore = folderStore(source.archive),
+  params: AgentParams = {},
 ): Promise<{ bridge: TestBridge; port: number }> {
   await backUp(source);
   await source.writeSegment(1);
   const bridge = await makeBridge(store);
   try {
-    bridge.journal.setGoal("standby", { database: "postgres", sourceSettings: { max_connections: 100 } });
+    bridge.journal.setGoal("standby", { database: "postgres", sourceSettings: { max_connections: 100 }, ...params });
     bridge.startAgent();
     const { facts } = await bridge.journal.reached("following");
     const port = facts.port ?? 0;
@@ -43,7 +47,7 @@ test("a limit that the source raises beyond ours pauses replay: PostgreSQL start
   expect(bridge.journal.states.some(({ facts }) => facts.replayPaused === true)).toBe(true);
 });
 
-test("replay that somebody paused by hand stays paused, and is told", async () => {
+test("replay that somebody paused by hand stays paused, is told, and is not promoted before it goes on", async () => {
   await using source = await startSource();
   const { bridge, port } = await follows(source);
   await using _ = bridge;
@@ -51,7 +55,13 @@ test("replay that somebody paused by hand stays paused, and is told", async () =
   const [before] = await session.query<{ at: Date }>("select pg_postmaster_start_time() as at");
   await session.query("select pg_wal_replay_pause()");
   await bridge.journal.reached("following", ({ facts }) => facts.replayPaused === true);
+  bridge.journal.setGoal("primary");
+  await bridge.journal.reached("following", ({ facts }) => facts.replayPaused === true);
+  expect(await session.query("select pg_is_in_recovery() as standby")).toEqual([{ standby: true }]);
   expect(await session.query("select pg_postmaster_start_time() as at")).toEqual([before]);
+  await session.query("select pg_wal_replay_resume()");
+  await bridge.journal.reached("primary");
+  expect(await session.query("select pg_is_in_recovery() as standby")).toEqual([{ standby: false }]);
 });
 
 test("a new timeline that forked where the bridge is, or later, is followed, and told", async () => {
@@ -93,6 +103,41 @@ test("a timeline that forked before what was replayed: the agent gives up, does 
   await rowsArrive(bridge, again.facts.port ?? 0, 2);
   await using after = await bridge.session("postgres", again.facts.port ?? 0);
   expect(await after.query("select n from rows order by n")).toEqual([{ n: 1 }, { n: 3 }]);
+});
+
+/** A backup that would be the latest: of timeline 2, later than any of the source's. */
+async function putForeignBackup({ archive }: ArchivingSource): Promise<void> {
+  const segment = "000000020000000000000009";
+  await writeFile(join(archive, "wal_005", segment), "");
+  await mkdir(join(archive, "basebackups_005"));
+  const sentinel = {
+    wal_segment_backup_stop: segment,
+    wal_segment_offset_backup_stop: "00000100",
+    expanded_size_bytes: 1,
+    spec: { base_prefix: "/elsewhere/", tablespaces: [] },
+  };
+  const name = `basebackups_005/base_${segment}_00000040_backup_stop_sentinel.json`;
+  await writeFile(join(archive, name), JSON.stringify(sentinel));
+}
+
+test("a timeline that somebody's test restore left in the archive is passed over; the source's own later one is followed", async () => {
+  await using source = await startSource();
+  const foreign = "1\t0/1000000\tno recovery target specified\n";
+  await writeFile(join(source.archive, "wal_005/00000002.history"), foreign);
+  await putForeignBackup(source);
+  const { bridge, port } = await follows(source, folderStore(source.archive), { timeline: 1 });
+  await using _ = bridge;
+  const before = await bridge.journal.reached("following");
+  expect(before.facts).toMatchObject({ timeline: 1, foreignThrough: 2 });
+  // a failover looks into the archive for a number that is free
+  const known = join(source.cluster.dataDir, "pg_wal/00000002.history");
+  await writeFile(known, foreign);
+  await chmod(known, 0o644);
+  await source.cluster.query("alter system set recovery_target_timeline = 'current'");
+  await source.switchTimeline();
+  await source.writeSegment(2);
+  await rowsArrive(bridge, port, 2);
+  await bridge.journal.reached("following", ({ facts }) => facts.timeline === 3);
 });
 
 test("keys that expire while it follows are told as they are, end no recovery, and once renewed WAL flows on", async () => {

@@ -46,7 +46,7 @@ async function writtenIn({ instanceDir }: TestBridge): Promise<string[]> {
 
 /** An agent of its own that is killed when `count` parts are written. */
 async function restoreAndKill(bridge: TestBridge, count: number): Promise<string[]> {
-  const script = join(import.meta.dirname, "agent-child.ts");
+  const script = join(import.meta.dirname, "agent-main.ts");
   const child = fork(script, [archive, bridge.instanceDir, String(count)], { execArgv: [], stdio: "inherit" });
   const exited = once(child, "exit");
   try {
@@ -176,4 +176,6 @@ test("WAL is fetched while the base backup still downloads", async () => {
   await expectWhole(bridge);
   const restoring = bridge.journal.states.filter(({ state }) => state === "restoring");
   expect(restoring.at(-1)?.facts).toMatchObject({ partsDone: 5, partsTotal: 5 });
+  const starting = bridge.journal.states.find(({ state }) => state === "starting");
+  expect(starting?.facts.bytesToConsistency).toBeGreaterThan(0);
 });

@@ -45,6 +45,12 @@ test.each<[string, StandbyFacts, string, RegExp]>([
     "DB_ARCHIVE_INVALID",
     /timeline 2, which the source, on timeline 1, never had/,
   ],
+  [
+    "the source went to a timeline that was taken for somebody else's",
+    { ...good, agent: { state: "following", facts: { timeline: 1, foreignThrough: 2 } } },
+    "DB_RESTORE_AGAIN",
+    /gone to timeline 2/,
+  ],
 ])("refused when %s", (_, facts, code, words) => {
   expect(whyNotPromotable(facts)).toMatchObject({ code, message: expect.stringMatching(words) });
 });

@@ -39,10 +39,11 @@ async function standbyParams(world: World): Promise<AgentParams> {
   const sourceUrl = await world.databases.sourceUrl();
   const { user, database } = parseDatabaseUrl(sourceUrl);
   await using source = openControl(sourceUrl, "restore");
-  const { systemIdentifier } = await databaseIdentity(source);
+  const { systemIdentifier, timeline } = await databaseIdentity(source);
   return {
     backup: world.config.archive.backup,
     systemIdentifier,
+    timeline,
     database,
     sourceSettings: await standbySettings(source),
     logins: await bridgeLogins(source, user),
