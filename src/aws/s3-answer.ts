@@ -1,4 +1,4 @@
-import type { GetObjectCommandOutput } from "@aws-sdk/client-s3";
+import type { GetObjectCommandOutput, ListObjectsV2CommandOutput } from "@aws-sdk/client-s3";
 import type { ReadOptions } from "../archive/store/object-store.ts";
 
 /** What an answer to a GET says of itself. */
@@ -23,5 +23,18 @@ export function whyNotTheObject(answer: AnswerFacts, { range, ifMatch }: ReadOpt
   const length = last - first + 1;
   if (ContentLength !== undefined && ContentLength !== length)
     return `${length} bytes were asked for, the answer has ${ContentLength}`;
+  return undefined;
+}
+
+/**
+ * Why an answer with a good status is not a page of a listing; `undefined` when it is. A proxy's page, or nothing at all, would
+ * be read as a listing without objects: as an empty archive, or as the end of the WAL. Pure.
+ */
+export function whyNotListing(
+  page: Pick<ListObjectsV2CommandOutput, "IsTruncated" | "NextContinuationToken">,
+): string | undefined {
+  if (page.IsTruncated === undefined) return "the answer is no listing, so it is not from S3";
+  if (page.IsTruncated && page.NextContinuationToken === undefined)
+    return "the listing is not whole and does not say how it goes on";
   return undefined;
 }

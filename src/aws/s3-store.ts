@@ -17,7 +17,7 @@ import type { ObjectInfo, ObjectStore, ReadOptions } from "../archive/store/obje
 import { DrawbridgeError } from "../errors.ts";
 import { type AwsAccess, sdkConfig } from "./access.ts";
 import { awsStatus, expiredKeyCodes, isAwsCode } from "./aws-errors.ts";
-import { whyNotTheObject } from "./s3-answer.ts";
+import { whyNotListing, whyNotTheObject } from "./s3-answer.ts";
 import { bodyOf, resumingBody } from "./s3-body.ts";
 import { asStoreFault } from "./s3-errors.ts";
 
@@ -153,6 +153,8 @@ async function* listObjects(listing: Listing): AsyncIterable<ObjectInfo> {
       };
       return c.send(new ListObjectsV2Command(input), sending(signal));
     });
+    const wrong = whyNotListing(page);
+    if (wrong !== undefined) throw new DrawbridgeError("DB_CONNECTION", `${what}: ${wrong}`);
     for (const { Key, Size, ETag, LastModified } of page.Contents ?? []) {
       if (Key === undefined) continue;
       yield infoOf(Key.slice(prefix.length), { ContentLength: Size, ETag, LastModified });

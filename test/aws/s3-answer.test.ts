@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { whyNotTheObject } from "../../src/aws/s3-answer.ts";
+import { whyNotListing, whyNotTheObject } from "../../src/aws/s3-answer.ts";
 
 const range = { start: 8, end: 15 };
 const good = { ETag: '"a"', ContentRange: "bytes 8-15/100", ContentLength: 8 };
@@ -21,5 +21,14 @@ describe("an answer of S3 is taken for (a part of) the object only if", () => {
     ["another version", { ...good, ETag: '"b"' }, /another version/],
   ])("it is not %s", (_what, answer, message) => {
     expect(whyNotTheObject(answer, { range, ifMatch: '"a"' })).toMatch(message);
+  });
+});
+
+describe("an answer of S3 is taken for a page of a listing", () => {
+  it("only if it says whether it is the last one, and where the next one starts", () => {
+    expect(whyNotListing({ IsTruncated: false })).toBeUndefined();
+    expect(whyNotListing({ IsTruncated: true, NextContinuationToken: "x" })).toBeUndefined();
+    expect(whyNotListing({ IsTruncated: true })).toMatch(/how it goes on/);
+    expect(whyNotListing({})).toMatch(/no listing/);
   });
 });
