@@ -4,8 +4,8 @@ import { whyNotListing, whyNotTheObject } from "../../src/aws/s3-answer.ts";
 const range = { start: 8, end: 15 };
 const good = { ETag: '"a"', ContentRange: "bytes 8-15/100", ContentLength: 8 };
 
-describe("an answer of S3 is taken for (a part of) the object only if", () => {
-  it("it is the range that was asked for, cut at the object's end", () => {
+describe("an answer of S3 is taken for (a part of) the object only if it", () => {
+  it("is the range that was asked for, cut at the object's end", () => {
     expect(whyNotTheObject(good, { range, ifMatch: '"a"' })).toBeUndefined();
     expect(whyNotTheObject({ ETag: '"a"', ContentRange: "bytes 8-9/10", ContentLength: 2 }, { range })).toBeUndefined();
     expect(whyNotTheObject({ ETag: '"a"', ContentRange: "bytes 8-9/10" }, { range: { start: 8 } })).toBeUndefined();
@@ -19,7 +19,7 @@ describe("an answer of S3 is taken for (a part of) the object only if", () => {
     ["a shorter range", { ...good, ContentRange: "bytes 8-12/100", ContentLength: 5 }, /bytes 8 to 15 were asked for/],
     ["another length than its range says", { ...good, ContentLength: 3 }, /8 bytes were asked for, the answer has 3/],
     ["another version", { ...good, ETag: '"b"' }, /another version/],
-  ])("it is not %s", (_what, answer, message) => {
+  ])("is not %s", (_what, answer, message) => {
     expect(whyNotTheObject(answer, { range, ifMatch: '"a"' })).toMatch(message);
   });
 });
