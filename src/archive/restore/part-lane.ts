@@ -1,7 +1,7 @@
 import { Worker } from "node:worker_threads";
 import { asDrawbridgeError, DrawbridgeError } from "../../errors.ts";
 import type { ObjectInfo } from "../store/object-store.ts";
-import { fetchRange, rangesOf, type FetchedRange, type RangeBuffers, type RangeSource } from "../store/read-ranges.ts";
+import { fetchRange, rangesOf, type RangeSlots, type RangeSource } from "../store/read-ranges.ts";
 import type { PartFacts } from "./part-facts.ts";
 import type { FromPartWorker, PartWorkerSetup, ToPartWorker } from "./part-messages.ts";
 
@@ -17,8 +17,8 @@ export interface PartJob {
 export interface LaneOptions {
   readonly setup: PartWorkerSetup;
   readonly source: RangeSource;
-  readonly buffers: RangeBuffers;
-  /** Buffers that this lane may hold at the moment. */
+  readonly slots: RangeSlots;
+  /** Slots that this lane may hold at the moment. */
   readonly share: () => number;
   readonly onFetched: (bytes: number) => void;
   readonly onWritten: (bytes: number) => void;
@@ -39,8 +39,9 @@ type Step =
   | {
       readonly type: "range";
       readonly running: Running;
-      readonly fetching: Promise<FetchedRange>;
-      readonly buffer: ArrayBuffer;
+      /** Its length, once it lies in the slot. */
+      readonly fetching: Promise<number>;
+      readonly slot: number;
     };
 
 // small: a worker's own memory is what a damaged archive must not be able to fill
@@ -91,11 +92,12 @@ export class PartLane {
     const running: Running = { id, job, done: resolve, failed: reject, fault: this.#dead, writtenBytes: 0 };
     this.#enqueue({ type: "part", running });
     for (const range of rangesOf(job.object.sizeBytes)) {
-      const buffer = await this.#takeBuffer(running);
-      if (!buffer) break;
-      const fetching = fetchRange(this.#options.source, job.object, range, buffer);
+      const slot = await this.#takeSlot(running);
+      const memory = slot === undefined ? undefined : this.#options.slots.memory[slot];
+      if (slot === undefined || !memory) break;
+      const fetching = fetchRange(this.#options.source, job.object, range, memory);
       fetching.catch(() => undefined);
-      this.#enqueue({ type: "range", running, fetching, buffer });
+      this.#enqueue({ type: "range", running, fetching, slot });
     }
     this.#enqueue({ type: "end", running });
     return { result };
@@ -107,18 +109,18 @@ export class PartLane {
     this.#die(new Error("the part worker was ended"));
   }
 
-  async #takeBuffer(running: Running): Promise<ArrayBuffer | undefined> {
+  async #takeSlot(running: Running): Promise<number | undefined> {
     while (this.#held >= this.#options.share() && !running.fault) {
       await new Promise<void>((resolve) => (this.#wake = resolve));
     }
     if (running.fault) return undefined;
     this.#held += 1;
-    return this.#options.buffers.take();
+    return this.#options.slots.take();
   }
 
-  #giveBuffer(buffer: ArrayBuffer): void {
+  #giveSlot(slot: number): void {
     this.#held -= 1;
-    this.#options.buffers.give(buffer);
+    this.#options.slots.give(slot);
     this.#wakeUp();
   }
 
@@ -147,15 +149,15 @@ export class PartLane {
   }
 
   async #handOver(step: Extract<Step, { type: "range" }>): Promise<void> {
-    const { running, buffer } = step;
+    const { running, slot } = step;
     try {
-      const { length } = await step.fetching;
+      const length = await step.fetching;
       this.#options.onFetched(length);
-      if (running.fault === undefined) return this.#tell({ type: "bytes", buffer, length }, [buffer]);
+      if (running.fault === undefined) return this.#tell({ type: "bytes", slot, length });
     } catch (thrown) {
       this.#fail(running, asDrawbridgeError(thrown));
     }
-    this.#giveBuffer(buffer);
+    this.#giveSlot(slot);
   }
 
   #begin(running: Running): void {
@@ -165,14 +167,14 @@ export class PartLane {
     this.#tell({ type: "part", id: running.id, key: job.object.key, existing: job.existing, tellNames });
   }
 
-  #tell(message: ToPartWorker, transfer: ArrayBuffer[] = []): void {
-    this.#worker.postMessage(message, transfer);
+  #tell(message: ToPartWorker): void {
+    this.#worker.postMessage(message);
   }
 
   #hear(message: FromPartWorker): void {
     const running = this.#told.get(message.id);
     if (message.type === "consumed") {
-      this.#giveBuffer(message.buffer);
+      this.#giveSlot(message.slot);
       if (running) this.#written(running, message.writtenBytes);
     } else if (running && message.type === "names") running.job.onNames?.(message.names);
     else if (running && message.type === "done") {

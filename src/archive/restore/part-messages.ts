@@ -6,9 +6,11 @@ import type { PartFacts } from "./part-facts.ts";
 export interface PartWorkerSetup {
   /** Absent: nothing is written. */
   readonly target: ExtractionTarget | undefined;
+  /** Where fetched ranges lie; messages name them by number. */
+  readonly memory: readonly SharedArrayBuffer[];
 }
 
-/** What the main thread tells a part worker. Buffers change hands; a worker works on one part after the other. */
+/** What the main thread tells a part worker. A slot of the shared memory is lent until it is `consumed`; a worker works on one part after the other. */
 export type ToPartWorker =
   | {
       readonly type: "part";
@@ -19,12 +21,12 @@ export type ToPartWorker =
       /** Whether every member's name is to be told. */
       readonly tellNames: boolean;
     }
-  | { readonly type: "bytes"; readonly buffer: ArrayBuffer; readonly length: number }
+  | { readonly type: "bytes"; readonly slot: number; readonly length: number }
   | { readonly type: "end" };
 
 /** What a part worker answers. */
 export type FromPartWorker =
-  | { readonly type: "consumed"; readonly id: number; readonly buffer: ArrayBuffer; readonly writtenBytes: number }
+  | { readonly type: "consumed"; readonly id: number; readonly slot: number; readonly writtenBytes: number }
   | { readonly type: "names"; readonly id: number; readonly names: readonly string[] }
   | { readonly type: "done"; readonly id: number; readonly facts: PartFacts; readonly writtenBytes: number }
   | {

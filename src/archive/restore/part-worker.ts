@@ -30,7 +30,7 @@ class PartWorker {
   async #handle(message: ToPartWorker): Promise<void> {
     try {
       if (message.type === "part") this.#open(message);
-      else if (message.type === "bytes") await this.#part?.push(new Uint8Array(message.buffer, 0, message.length));
+      else if (message.type === "bytes") await this.#part?.push(this.#lent(message));
       else await this.#finish();
     } catch (thrown) {
       // what is still to come of this part is handed back unread
@@ -40,8 +40,14 @@ class PartWorker {
       this.#tell({ type: "failed", id: this.#id, code, outcome, message: words });
     }
     if (message.type !== "bytes") return;
-    const { buffer } = message;
-    this.#tell({ type: "consumed", id: this.#id, buffer, writtenBytes: this.#part?.writtenBytes ?? 0 }, [buffer]);
+    const { slot } = message;
+    this.#tell({ type: "consumed", id: this.#id, slot, writtenBytes: this.#part?.writtenBytes ?? 0 });
+  }
+
+  #lent({ slot, length }: Extract<ToPartWorker, { type: "bytes" }>): Uint8Array {
+    const memory = this.#setup.memory[slot];
+    if (!memory) throw new DrawbridgeError("DB_UNEXPECTED", `there is no slot ${slot}`);
+    return new Uint8Array(memory, 0, length);
   }
 
   #open(message: Extract<ToPartWorker, { type: "part" }>): void {
@@ -61,8 +67,8 @@ class PartWorker {
     this.#part = undefined;
   }
 
-  #tell(message: FromPartWorker, transfer: ArrayBuffer[] = []): void {
-    this.#port.postMessage(message, transfer);
+  #tell(message: FromPartWorker): void {
+    this.#port.postMessage(message);
   }
 }
 

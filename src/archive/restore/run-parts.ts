@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 import { asDrawbridgeError, type DrawbridgeError } from "../../errors.ts";
-import { RangeBuffers, type RangeSource } from "../store/read-ranges.ts";
+import { RangeSlots, type RangeSource } from "../store/read-ranges.ts";
 import type { ExtractionTarget } from "./extract.ts";
 import type { PartFacts } from "./part-facts.ts";
 import { PartLane, type PartJob } from "./part-lane.ts";
@@ -55,14 +55,15 @@ export async function runParts(run: PartsRun): Promise<void> {
 function makeLanes(run: PartsRun): PartLane[] {
   const wanted = run.lanes ?? Math.max(2, Math.min(greatestLanes, availableParallelism()));
   const count = Math.min(wanted, run.jobs.length);
-  const buffers = new RangeBuffers(inFlightBytes);
+  const slots = new RangeSlots(inFlightBytes);
+  const { memory } = slots;
   const { target, onFetched, onWritten } = run;
   const lanes: PartLane[] = [];
   // towards the end the lanes that still have something to do get what the others no longer need
   const share = (): number =>
-    Math.max(1, Math.floor(buffers.count / Math.max(1, lanes.filter((lane) => lane.isBusy).length)));
+    Math.max(1, Math.floor(memory.length / Math.max(1, lanes.filter((lane) => lane.isBusy).length)));
   for (let number = 0; number < count; number += 1)
-    lanes.push(new PartLane({ setup: { target }, source: run, buffers, share, onFetched, onWritten }));
+    lanes.push(new PartLane({ setup: { target, memory }, source: run, slots, share, onFetched, onWritten }));
   return lanes;
 }
 

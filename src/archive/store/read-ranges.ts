@@ -1,7 +1,6 @@
-import type { Readable } from "node:stream";
 import { systemClock, type Clock } from "../../clock.ts";
 import { asDrawbridgeError, DrawbridgeError } from "../../errors.ts";
-import { collectYoung } from "./collect-young.ts";
+import { fillFrom } from "./fill-from.ts";
 import type { ObjectInfo, ObjectStore } from "./object-store.ts";
 
 /** Bytes of one request. S3 gives one connection 50 to 90 MB/s; several of these at once fill a faster line. */
@@ -10,12 +9,6 @@ export const rangeBytes = 4 * 1024 * 1024;
 /** How often one range is asked for before the whole gives up. */
 const maxTries = 6;
 const firstPauseMs = 250;
-
-/** A range of an object, in the first `length` bytes of a buffer from {@link RangeBuffers}. */
-export interface FetchedRange {
-  readonly buffer: ArrayBuffer;
-  readonly length: number;
-}
 
 /** Where ranges come from. */
 export interface RangeSource {
@@ -33,7 +26,7 @@ export function rangesOf(sizeBytes: number): { readonly start: number; readonly 
 }
 
 /**
- * Reads one range into `buffer`, trying again what time can heal without holding up anyone else.
+ * Reads one range into `memory`, trying again what time can heal without holding up anyone else. Resolves with its length.
  * @throws DrawbridgeError `DB_ARCHIVE_INVALID` when the object is no longer the listed one or the answer is not what was
  * asked for; `DB_ARCHIVE_ACCESS`; `DB_CONNECTION` after the last try.
  */
@@ -41,11 +34,11 @@ export async function fetchRange(
   source: RangeSource,
   object: ObjectInfo,
   range: { readonly start: number; readonly end: number },
-  buffer: ArrayBuffer,
-): Promise<FetchedRange> {
+  memory: SharedArrayBuffer,
+): Promise<number> {
   for (let tries = 1; ; tries += 1) {
     try {
-      return { buffer, length: await readOnce(source, object, range, buffer) };
+      return await readOnce(source, object, range, memory);
     } catch (thrown) {
       const fault = asDrawbridgeError(thrown);
       if (fault.outcome !== "retryable" || tries >= maxTries || source.signal?.aborted === true) throw fault;
@@ -59,7 +52,7 @@ async function readOnce(
   { store, signal }: RangeSource,
   object: ObjectInfo,
   range: { readonly start: number; readonly end: number },
-  buffer: ArrayBuffer,
+  memory: SharedArrayBuffer,
 ): Promise<number> {
   const { key, etag, sizeBytes } = object;
   const wanted = range.end - range.start + 1;
@@ -68,7 +61,7 @@ async function readOnce(
   try {
     if (found.info.etag !== etag || found.info.sizeBytes !== sizeBytes)
       throw new DrawbridgeError("DB_ARCHIVE_INVALID", `${key} has changed since it was listed`);
-    const length = await fill(new Uint8Array(buffer, 0, wanted), found.body, key, signal);
+    const length = await fillFrom(found.body, new Uint8Array(memory, 0, wanted), key, signal);
     if (length < wanted)
       throw new DrawbridgeError(
         "DB_CONNECTION",
@@ -77,73 +70,35 @@ async function readOnce(
     return length;
   } finally {
     found.body.destroy();
-    collectYoung();
   }
 }
 
-/** Copies a body into `room` as it comes. Events, not iteration: that would cost a promise for each 64 KiB. */
-async function fill(room: Uint8Array, body: Readable, key: string, signal: AbortSignal | undefined): Promise<number> {
-  const { promise, resolve, reject } = Promise.withResolvers<number>();
-  let length = 0;
-  body.on("data", (chunk: Buffer) => {
-    if (length + chunk.length > room.length) {
-      reject(new DrawbridgeError("DB_ARCHIVE_INVALID", `${key}: the store answered with more than was asked for`));
-      body.destroy();
-      return;
-    }
-    room.set(chunk, length);
-    length += chunk.length;
-  });
-  body.once("end", () => resolve(length));
-  body.once("error", (cause) => reject(brokenOff(key, cause)));
-  body.once("close", () => reject(brokenOff(key, new Error("the connection was closed"))));
-  const stop = (): void => {
-    reject(asDrawbridgeError(signal?.reason));
-    body.destroy();
-  };
-  signal?.addEventListener("abort", stop, { once: true });
-  if (signal?.aborted === true) stop();
-  try {
-    return await promise;
-  } finally {
-    signal?.removeEventListener("abort", stop);
-  }
-}
+/**
+ * The memory that all ranges in flight share: a fixed number of slots of {@link rangeBytes}, handed round by number. Threads
+ * share it: each ArrayBuffer that is transferred instead counts as new memory with V8, which answers with full collections.
+ */
+export class RangeSlots {
+  readonly memory: readonly SharedArrayBuffer[];
+  readonly #free: number[];
+  readonly #waiting: ((slot: number) => void)[] = [];
 
-function brokenOff(key: string, cause: unknown): DrawbridgeError {
-  if (cause instanceof DrawbridgeError) return cause;
-  return new DrawbridgeError("DB_CONNECTION", `${key}: the body broke off`, { cause });
-}
-
-/** The memory that all ranges in flight share: a fixed number of buffers, handed round. */
-export class RangeBuffers {
-  readonly #free: ArrayBuffer[] = [];
-  readonly #waiting: ((buffer: ArrayBuffer) => void)[] = [];
-  /** How many there are at most. */
-  readonly count: number;
-  #unmade: number;
-
-  /** `limitBytes` at most are ever held, but one buffer always. */
+  /** `limitBytes` at most are ever held, but one slot always. Pages that were never filled cost nothing. */
   constructor(limitBytes: number) {
-    this.count = Math.max(1, Math.floor(limitBytes / rangeBytes));
-    this.#unmade = this.count;
+    const count = Math.max(1, Math.floor(limitBytes / rangeBytes));
+    this.memory = Array.from({ length: count }, () => new SharedArrayBuffer(rangeBytes));
+    this.#free = [...this.memory.keys()];
   }
 
-  /** A buffer of {@link rangeBytes}, as soon as there is one; first come, first served. */
-  async take(): Promise<ArrayBuffer> {
-    const buffer = this.#free.pop();
-    if (buffer) return buffer;
-    if (this.#unmade > 0) {
-      this.#unmade -= 1;
-      return new ArrayBuffer(rangeBytes);
-    }
-    return new Promise((resolve) => this.#waiting.push(resolve));
+  /** A free slot, as soon as there is one; first come, first served. */
+  async take(): Promise<number> {
+    const slot = this.#free.pop();
+    return slot ?? new Promise((resolve) => this.#waiting.push(resolve));
   }
 
-  /** Hands a buffer back. */
-  give(buffer: ArrayBuffer): void {
+  /** Hands a slot back. */
+  give(slot: number): void {
     const next = this.#waiting.shift();
-    if (next) next(buffer);
-    else this.#free.push(buffer);
+    if (next) next(slot);
+    else this.#free.push(slot);
   }
 }

@@ -12,6 +12,7 @@ import {
 import { parseHistory } from "../format/timeline-history.ts";
 import { usualSegmentBytes, walKind } from "../format/wal-names.ts";
 import type { Owner } from "../restore/extract.ts";
+import type { HeldObject } from "./read-object.ts";
 
 /** One WAL object to be decoded and proven, in the form in which it goes to a worker. */
 export interface DecodeJob {
@@ -19,8 +20,8 @@ export interface DecodeJob {
   readonly key: string;
   /** The file that it holds. */
   readonly name: string;
-  /** The object's bytes, or a file that has them. */
-  readonly source: ArrayBuffer | string;
+  /** The object's bytes, which must not change meanwhile, or a file that has them. */
+  readonly source: HeldObject | string;
   readonly expected: SegmentExpectation;
   /** A path that does not exist yet. Absent: the content is only checked. */
   readonly dest?: string | undefined;
@@ -40,6 +41,9 @@ export interface DecodedWal {
   readonly history: string | undefined;
 }
 
+/** Bytes of one write; see file-writer.ts for why it is not more. */
+const writeBytes = 128 * 1024;
+
 /** Longest history, `.backup` or other small file that is believed. */
 const smallBytes = 4 * 1024 * 1024;
 
@@ -51,7 +55,8 @@ let buffer = Buffer.alloc(0);
  * @throws DrawbridgeError `DB_ARCHIVE_INVALID` that names the object and what is wrong with it.
  */
 export async function decodeWal(job: DecodeJob): Promise<DecodedWal> {
-  const source = typeof job.source === "string" ? readFileSync(job.source) : Buffer.from(job.source);
+  const { source: from } = job;
+  const source = typeof from === "string" ? readFileSync(from) : Buffer.from(from.memory, 0, from.length);
   const content = await decodeWhole(job, source);
   const kind = walKind(job.name);
   let facts: SegmentFacts | undefined;
@@ -99,7 +104,7 @@ function writeWhole(path: string, bytes: Buffer, { owner, sync }: Pick<DecodeJob
   const file = openSync(path, "wx", 0o600);
   try {
     if (owner) fchownSync(file, owner.uid, owner.gid);
-    for (let at = 0; at < bytes.length;) at += writeSync(file, bytes, at);
+    for (let at = 0; at < bytes.length;) at += writeSync(file, bytes, at, Math.min(writeBytes, bytes.length - at));
     if (sync === true) fdatasyncSync(file);
   } finally {
     closeSync(file);

@@ -6,7 +6,7 @@ import type { DecodeAnswer } from "./decode-worker.ts";
 
 /** Threads that decode and prove WAL, so that the main thread stays free to answer. */
 export interface DecodePool extends AsyncDisposable {
-  /** Runs one job when a thread is free. The job's bytes go over to it. @throws DrawbridgeError as `decodeWal` does. */
+  /** Runs one job when a thread is free. @throws DrawbridgeError as `decodeWal` does. */
   run(job: DecodeJob): Promise<DecodedWal>;
 }
 
@@ -60,7 +60,7 @@ async function runOn(worker: Worker, job: DecodeJob): Promise<DecodedWal> {
     const died = once(worker, "exit", over).then(() => {
       throw new DrawbridgeError("DB_UNEXPECTED", `the thread that decoded ${job.key} ended`);
     });
-    worker.postMessage(job, job.source instanceof ArrayBuffer ? [job.source] : []);
+    worker.postMessage(job);
     const answer = await Promise.race([answered, died]);
     if ("decoded" in answer) return answer.decoded;
     const { code, message } = answer.fault;

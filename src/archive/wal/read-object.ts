@@ -1,28 +1,56 @@
 import { systemClock, type Clock } from "../../clock.ts";
 import { asDrawbridgeError, DrawbridgeError } from "../../errors.ts";
+import { fillFrom } from "../store/fill-from.ts";
 import type { ObjectStore } from "../store/object-store.ts";
 
 /** How often an object is asked for when the way to it breaks; whoever waits longer asks again. */
 const tries = 3;
 
+/** A whole object in memory that threads share. */
+export interface HeldObject {
+  readonly memory: SharedArrayBuffer;
+  /** Bytes of it that are the object. */
+  readonly length: number;
+}
+
+/** Memory for objects, used again and again: fresh memory for each segment would keep V8's collector busy. */
+export class ObjectMemory {
+  readonly #free: SharedArrayBuffer[] = [];
+
+  /** A piece of at least `bytes`. */
+  lend(bytes: number): SharedArrayBuffer {
+    const fits = this.#free.findIndex((memory) => memory.byteLength >= bytes);
+    if (fits >= 0) return this.#free.splice(fits, 1)[0] ?? new SharedArrayBuffer(bytes);
+    // a smaller piece goes for it, so that there are never more pieces than were in use at once
+    this.#free.pop();
+    return new SharedArrayBuffer(Math.ceil(bytes / 1_048_576) * 1_048_576);
+  }
+
+  /** It may be filled anew. */
+  giveBack(memory: SharedArrayBuffer): void {
+    this.#free.push(memory);
+  }
+}
+
 /** How an object is read. */
 export interface ReadObjectOptions {
+  readonly memory: ObjectMemory;
   readonly clock?: Clock | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * A whole object in one piece of memory of its own, so that it can go over to another thread. `undefined`: it is gone.
+ * A whole object in a piece of `memory`, which the caller gives back. `undefined`: it is gone.
  * @throws DrawbridgeError what the store throws; `DB_CONNECTION` for a body that ends early, after three tries.
  */
 export async function readObject(
   store: ObjectStore,
   key: string,
-  { clock = systemClock, signal }: ReadObjectOptions = {},
-): Promise<ArrayBuffer | undefined> {
+  { memory, clock = systemClock, signal }: ReadObjectOptions,
+): Promise<HeldObject | undefined> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await readOnce(store, key, signal);
+      return await readOnce(store, key, memory, signal);
     } catch (thrown) {
       signal?.throwIfAborted();
       const fault = thrown instanceof Error && !(thrown instanceof DrawbridgeError) ? broken(key, thrown) : thrown;
@@ -35,21 +63,20 @@ export async function readObject(
 async function readOnce(
   store: ObjectStore,
   key: string,
+  pool: ObjectMemory,
   signal: AbortSignal | undefined,
-): Promise<ArrayBuffer | undefined> {
-  const found = await store.get(key, { signal });
+): Promise<HeldObject | undefined> {
+  const found = await store.get(key, { whenBroken: "fail", signal });
   if (!found) return undefined;
   const { body, info } = found;
+  const memory = pool.lend(info.sizeBytes);
   try {
-    const bytes = new Uint8Array(info.sizeBytes);
-    let length = 0;
-    for await (const chunk of body as AsyncIterable<Buffer>) {
-      if (length + chunk.length > bytes.length) throw new Error(`it gave more than its ${bytes.length} bytes`);
-      bytes.set(chunk, length);
-      length += chunk.length;
-    }
-    if (length !== bytes.length) throw new Error(`it ended after ${length} of ${bytes.length} bytes`);
-    return bytes.buffer;
+    const length = await fillFrom(body, new Uint8Array(memory, 0, info.sizeBytes), key, signal);
+    if (length !== info.sizeBytes) throw new Error(`it ended after ${length} of ${info.sizeBytes} bytes`);
+    return { memory, length };
+  } catch (fault) {
+    pool.giveBack(memory);
+    throw fault;
   } finally {
     body.destroy();
   }

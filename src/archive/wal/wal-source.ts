@@ -10,7 +10,7 @@ import type { Owner } from "../restore/extract.ts";
 import type { ObjectInfo, ObjectStore } from "../store/object-store.ts";
 import type { DecodedWal, DecodeJob } from "./decode-job.ts";
 import { openDecodePool, type DecodePool } from "./decode-pool.ts";
-import { readObject } from "./read-object.ts";
+import { ObjectMemory, readObject } from "./read-object.ts";
 import { extensionOf, isReadable, openWalIndex, type FindOptions, type WalIndex } from "./wal-index.ts";
 
 /** Where WAL comes from, and what it has to fit. */
@@ -48,6 +48,7 @@ export class WalSource implements AsyncDisposable {
   readonly #options: WalSourceOptions;
   readonly #clock: Clock;
   readonly #pool: DecodePool;
+  readonly #memory = new ObjectMemory();
   #learned: SegmentExpectation = {};
   #lastExtension: string | undefined;
   /** Objects in `keepDir` by the file that they hold, once it was looked at. Whoever prunes it need not tell. */
@@ -157,10 +158,12 @@ export class WalSource implements AsyncDisposable {
     if (!isReadable(object)) {
       throw new DrawbridgeError("DB_ARCHIVE_INVALID", `${key} is in a form that Drawbridge does not read`);
     }
-    const source = await readObject(this.store, key, { clock: this.#clock, signal });
+    const source = await readObject(this.store, key, { memory: this.#memory, clock: this.#clock, signal });
     if (!source) return undefined;
     const keep = keepDir === undefined ? undefined : join(keepDir, `.${randomUUID()}`);
-    const decoded = await this.#decode({ key, name, source, dest, sync, keep });
+    const decoded = await this.#decode({ key, name, source, dest, sync, keep }).finally(() =>
+      this.#memory.giveBack(source.memory),
+    );
     if (keep !== undefined && keepDir !== undefined) {
       await rename(keep, join(keepDir, basename(key)));
       this.#kept?.set(name, basename(key));
