@@ -105,6 +105,30 @@ const happening: fc.Arbitrary<Event> = fc.oneof(
   },
 );
 
+const stop: fc.Arbitrary<Event> = fc.record({
+  is: fc.constant("react"),
+  who: approver,
+  emoji: fc.constant("no_entry"),
+  gate: fc.constant("all"),
+  on: fc.constant(true),
+  how,
+});
+/** Somebody who counted takes it back. */
+const withdrawal: fc.Arbitrary<Event> = fc.record({
+  is: fc.constant("react"),
+  who: approver,
+  emoji: fc.constant("white_check_mark"),
+  gate: fc.constant("all"),
+  on: fc.constant(false),
+  how,
+});
+/** What must not be overlooked between look and consumption. */
+const lateTurn: fc.Arbitrary<Event> = fc.oneof(
+  stop,
+  withdrawal,
+  fc.constant<Event>({ is: "time-passes", seconds: 11 }),
+);
+
 const go: fc.Arbitrary<Event> = fc.record({
   is: fc.constant("go"),
   by: fc.constantFrom("greg", "greg", "greg", "greg", "ann"),
@@ -115,20 +139,14 @@ const go: fc.Arbitrary<Event> = fc.record({
   ),
   after: fc.oneof(
     { weight: 2, arbitrary: fc.constant([]) },
-    { weight: 3, arbitrary: fc.array(happening, { maxLength: 2 }) },
+    { weight: 2, arbitrary: fc.array(happening, { maxLength: 2 }) },
+    { weight: 2, arbitrary: lateTurn.map((event) => [event]) },
   ),
   twice: fc.constantFrom(false, false, false, false, false, false, true),
 });
 
-const stop: fc.Arbitrary<Event> = fc.record({
-  is: fc.constant("react"),
-  who: approver,
-  emoji: fc.constant("no_entry"),
-  gate: fc.constant("all"),
-  on: fc.constant(true),
-  how,
-});
 const during = fc.oneof(
+  { weight: 3, arbitrary: withdrawal },
   { weight: 4, arbitrary: stop },
   { weight: 4, arbitrary: no },
   { weight: 4, arbitrary: happening },
@@ -183,9 +201,19 @@ const trick = fc.constantFrom<readonly Event[]>(
   [{ is: "slack-truncates", emoji: "no_entry", on: true }, veto("UCYN", true, "lost")],
   [{ is: "slack-truncates", emoji: "no_entry", on: true }, veto("UANN", true, "lost")],
 );
+/** Somebody who has voted may not vote any more, and nobody tells the bot. */
+const lostRight: fc.Arbitrary<Event> = fc.oneof(
+  fc.record({
+    is: fc.constant("account"),
+    who: approver,
+    change: fc.constantFrom("deactivated", "guest", "bot", "external", "left", "left"),
+  }),
+  fc.record({ is: fc.constant("group"), who: approver, on: fc.constant(false) }),
+);
 const between = fc.oneof(
   { weight: 4, arbitrary: fc.array(happening, { maxLength: 1 }) },
   { weight: 1, arbitrary: trick },
+  { weight: 1, arbitrary: lostRight.map((event) => [event]) },
 );
 
 const votesFirst: fc.Arbitrary<readonly Event[]> = fc
