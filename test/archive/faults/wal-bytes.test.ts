@@ -19,7 +19,8 @@ afterAll(() => rmSync(home, { recursive: true }));
 async function served(object: Buffer, extension: Extension = "", knows = true): Promise<Buffer | string> {
   const dest = join(home, "segment");
   rmSync(dest, { force: true });
-  const source = new Uint8Array(object).buffer;
+  const source = { memory: new SharedArrayBuffer(object.length), length: object.length };
+  new Uint8Array(source.memory).set(object);
   try {
     await decodeWal({ key: `wal_005/${name}${extension}`, name, source, dest, expected: knows ? expected : {} });
   } catch (thrown) {
