@@ -110,11 +110,4 @@ export const mutants: Readonly<Record<string, readonly Edit[]>> = {
     edit(trigger, "if old.state in ('CONSUMED', 'DENIED',", "if old.state in ('DENIED',"),
     edit(trigger, "('PENDING', 'ARMED'),", "('PENDING', 'ARMED'), ('CONSUMED', 'PENDING'), ('CONSUMED', 'DENIED'),"),
   ],
-  "a worker that lost its lease goes on": [
-    edit("src/journal/fenced.ts", "if (rows.length === 0) {", "if (rows.length < 0) {"),
-    edit("src/journal/fenced.ts", "and epoch = $2 for no key update", "and $2::bigint is not null for no key update"),
-    edit("src/migration/lease.ts", "if (rows.length === 0) throw lose();", ""),
-    edit("src/migration/lease.ts", "lost.signal.throwIfAborted();", ""),
-    edit("src/migration/lease.ts", "if (!lost.signal.aborted) lost.abort(error);", ""),
-  ],
 };

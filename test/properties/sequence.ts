@@ -153,9 +153,14 @@ const during = fc.oneof(
   { weight: 1, arbitrary: fc.constant<Event>({ is: "worker-dies" }) },
   { weight: 1, arbitrary: fc.constant<Event>({ is: "other-worker" }) },
 );
+/** The lease is lost, and another worker does the rest before the first one notices. */
+const takenOver: readonly Event[] = [{ is: "worker-dies" }, { is: "other-worker" }];
 const work: fc.Arbitrary<Event> = fc.record({
   is: fc.constant("work"),
-  during: fc.array(fc.record({ at: fc.nat(18), event: during }), { maxLength: 2 }),
+  during: fc.oneof(
+    { weight: 6, arbitrary: fc.array(fc.record({ at: fc.nat(18), event: during }), { maxLength: 2 }) },
+    { weight: 1, arbitrary: fc.nat(18).map((at) => takenOver.map((event) => ({ at, event }))) },
+  ),
 });
 
 const anything = fc.oneof(
@@ -200,6 +205,7 @@ const trick = fc.constantFrom<readonly Event[]>(
   [veto("UANN", true, "stored"), veto("UANN", false, "stored")],
   [{ is: "slack-truncates", emoji: "no_entry", on: true }, veto("UCYN", true, "lost")],
   [{ is: "slack-truncates", emoji: "no_entry", on: true }, veto("UANN", true, "lost")],
+  [{ is: "time-passes", seconds: 1_900 }],
 );
 /** Somebody who has voted may not vote any more, and nobody tells the bot. */
 const lostRight: fc.Arbitrary<Event> = fc.oneof(
