@@ -61,7 +61,7 @@ function sizeProblem(evidence: BackupEvidence, fileBytes: number): string | unde
   const told = `its parts hold ${fileBytes} bytes of ${expected} announced`;
   if (shortfall > allowed) return `${told}; a part is missing or cut`;
   if (allowShortfallBytes === undefined && shortfall > 0 && mayLackLastPart(evidence, shortfall))
-    return `${told}; the last part may be missing`;
+    return `${told}; the last part may be missing (or relations were dropped meanwhile: \`archive restore --allow-shortfall\` takes it)`;
   // WAL-E cuts what grows at the size that it announced; only a part that is there twice makes it more
   if (backup.sentinel.writer === "wal-e" && fileBytes > expected)
     return `${told}; a part is there twice, or of another backup`;

@@ -57,6 +57,12 @@ function addRestore(archive: Command): void {
     .requiredOption("--into <dir>", "the data directory; new or empty")
     .option("--tablespaces <dir>", "where tablespaces go; DIR.tablespaces beside the data directory unless told")
     .addOption(backupOption())
+    .addOption(
+      new Option(
+        "--allow-shortfall <size>",
+        "restore although files are missing, up to this much (100MB): for a backup during which relations were dropped",
+      ).argParser(usage(parseSize)),
+    )
     .addOption(new Option("--standby", "stay a standby that follows the archive").conflicts("recoverToEnd"))
     .addOption(new Option("--recover-to-end", "replay everything, then open for writes (the default)"))
     .addOption(new Option("--owner <user>", "as root: the server's user; the parent directory's owner, else postgres"))
@@ -154,6 +160,12 @@ function parsePort(typed: string): number {
   const port = Number(typed);
   if (/^\d+$/.test(typed) && port >= 1 && port <= 65_535) return port;
   throw new InvalidArgumentError("a port is a number from 1 to 65535");
+}
+
+function parseSize(typed: string): number {
+  const parts = /^(\d+)\s*(k|m|g|)b?$/i.exec(typed);
+  if (parts?.[1] === undefined) throw new InvalidArgumentError("a size is a number of bytes, or 100kB, 100MB, 2GB");
+  return Number(parts[1]) * 1000 ** ["", "k", "m", "g"].indexOf((parts[2] ?? "").toLowerCase());
 }
 
 function parseEndpoint(typed: string): string {

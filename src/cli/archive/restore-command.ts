@@ -23,6 +23,8 @@ export interface RestoreCommandOptions extends ArchiveOptions {
   readonly into: string;
   readonly tablespaces?: string;
   readonly backup: string;
+  /** Bytes. */
+  readonly allowShortfall?: number;
   readonly standby?: boolean;
   readonly recoverToEnd?: boolean;
   readonly owner?: string;
@@ -50,7 +52,13 @@ export async function restoreCommand(options: RestoreCommandOptions): Promise<vo
     const programs = Number.isNaN(major) ? undefined : findServerPrograms(major);
     for (const path of [into, tablespacesOf(options, into)]) await makeDirectory(path);
     say(`Restoring ${backup.name} into ${into}${user.owner ? `, for the user ${user.name}` : ""}.`);
-    const restored = await unpack(run, backup, { into, tablespaces: tablespacesOf(options, into), user });
+    const target = {
+      into,
+      tablespaces: tablespacesOf(options, into),
+      user,
+      allowShortfallBytes: options.allowShortfall,
+    };
+    const restored = await unpack(run, backup, target);
     const configured = await configureStandalone({
       dataDir: into,
       user,
@@ -70,6 +78,7 @@ interface Target {
   readonly into: string;
   readonly tablespaces: string;
   readonly user: StandaloneUser;
+  readonly allowShortfallBytes: number | undefined;
 }
 
 /** Restores the base backup, unless an earlier try was interrupted after that. */
@@ -83,6 +92,7 @@ async function unpack(run: ArchiveRun, backup: Backup, target: Target): Promise<
     into: target.into,
     tablespacesDir: target.tablespaces,
     owner: target.user.owner,
+    allowShortfallBytes: target.allowShortfallBytes,
     signal: run.signal,
     onProgress: ({ bytesDone, bytesTotal, partsDone, partsTotal }) => {
       run.begun();

@@ -19,6 +19,10 @@ describe("wrong usage ends with 2 and says what was meant", { timeout }, () => {
     [["restore", "--prefix", "s3://bucket"], /--into/],
     [["restore", "--prefix", "s3://bucket", "--into", "/x", "--standby", "--recover-to-end"], /cannot be used with/],
     [["restore", "--prefix", "s3://bucket", "--into", "/x", "--port", "70000"], /from 1 to 65535/],
+    [
+      ["restore", "--prefix", "s3://bucket", "--into", "/x", "--allow-shortfall", "much"],
+      /a size is a number of bytes/,
+    ],
     [["restore", "--prefix", "s3://bucket", "--into", "/x", "--tls-key", "/k"], /need each other/],
     [["restore", "--prefix", "s3://bucket", "--into", "/x", "--bakup", "LATEST"], /Did you mean --backup\?/],
   ])("%j", async (args, said) => {
@@ -58,6 +62,24 @@ describe("what will not do is refused with 1 and a code", { timeout }, () => {
     const { status, stderr } = await runArchive(["restore", ...prefixOf(delta), "--into", join(home.path, "data")]);
     expect(status).toBe(1);
     expect(stderr).toMatch(/delta on base_000000010000000000000003.*give --backup base_000000010000000000000003/);
+  });
+
+  test.skipIf(findArchive(walE) === undefined)("files that are missing, unless so many are allowed", async () => {
+    await using home = await makeHome();
+    const archive = await copyArchive(home.path, walE);
+    const backups = join(archive, "basebackups_005");
+    const name = (await readdir(backups)).find((entry) => entry.endsWith("_backup_stop_sentinel.json")) ?? "";
+    const sentinel = JSON.parse(await readFile(join(backups, name), "utf8")) as { expanded_size_bytes: number };
+    sentinel.expanded_size_bytes += 50_000_000;
+    await writeFile(join(backups, name), JSON.stringify(sentinel));
+    const args = ["restore", "--prefix", `file://${archive}`, "--into", join(home.path, "data")];
+    const refused = await runArchive(args);
+    expect(refused.stderr).toMatch(/DB_ARCHIVE_INVALID: .*announced; a part is missing or cut/);
+    expect(refused.status).toBe(1);
+    expect(existsSync(join(home.path, "data/global/pg_control"))).toBe(false);
+    const { status, stderr } = await runArchive([...args, "--allow-shortfall", "60MB"]);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: expect.any(String) });
+    expect(existsSync(join(home.path, "data/global/pg_control"))).toBe(true);
   });
 
   test.skipIf(findArchive(walE) === undefined)("a directory in use is left as it is", async () => {
