@@ -7,7 +7,7 @@ interface Kind {
   readonly exclude?: readonly string[];
   /** Longest time of one test and of one hook, in seconds. */
   readonly limitSeconds: number;
-  /** Files at once: two, since the machines that we test on have two cores. */
+  /** Files at once: on two cores three where tests mostly wait for servers, two where they are whole runs. */
   readonly atOnce: number;
   /** Kinds with a higher order wait until the lower ones have ended, so that whole runs have the machine to themselves. */
   readonly order: number;
@@ -31,8 +31,8 @@ function project(name: string, kind: Kind): TestProjectConfiguration {
 export default defineConfig({
   test: {
     projects: [
-      project("unit", { include: ["test/**/*.test.ts"], exclude: perFile, limitSeconds: 20, atOnce: 2, order: 0 }),
-      project("pg", { include: ["test/**/*.pg.test.ts"], limitSeconds: 120, atOnce: 2, order: 1 }),
+      project("unit", { include: ["test/**/*.test.ts"], exclude: perFile, limitSeconds: 20, atOnce: 3, order: 0 }),
+      project("pg", { include: ["test/**/*.pg.test.ts"], limitSeconds: 120, atOnce: 3, order: 1 }),
       project("redis", { include: ["test/**/*.redis.test.ts"], limitSeconds: 60, atOnce: 2, order: 2 }),
       project("e2e", { include: ["test/e2e/*.e2e.test.ts"], limitSeconds: 900, atOnce: 2, order: 3 }),
       project("nightly", { include: ["test/**/*.nightly.test.ts"], limitSeconds: 3_600, atOnce: 1, order: 4 }),
