@@ -56,7 +56,7 @@ async function writtenIn(home: string): Promise<string[]> {
 
 /** A restore in a process of its own, whose parts after the first `parts` never come; killed when those are written. */
 async function restoreAndKill(home: string, parts: number): Promise<void> {
-  const script = join(import.meta.dirname, "restore-child.ts");
+  const script = join(import.meta.dirname, "restore-main.ts");
   const child = fork(script, [archive, home, String(parts)], { execArgv: [], stdio: "inherit" });
   try {
     await waitFor(async () => (await writtenIn(home)).length >= parts, {
