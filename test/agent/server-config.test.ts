@@ -1,5 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { isLoopback, listenHostOf, pgHbaConf } from "../../src/agent/server-config.ts";
+import { limitNames } from "../../src/archive/server/conf-files.ts";
+import { standbyLimits } from "../../src/postgres/preflight.ts";
 
 const logins = [{ role: "shop owner", method: "md5" as const }];
 
@@ -52,4 +54,9 @@ describe("where PostgreSQL listens", () => {
   test.each(["*", "0.0.0.0", "::", "", "localhost,10.0.0.7", "127.example.org"])("%j is not loopback", (hosts) => {
     expect(isLoopback(hosts)).toBe(false);
   });
+});
+
+// two rooms that may not import each other name them
+test("the limits that preflight reads on the source are those that a restored server gets", () => {
+  expect([...limitNames].toSorted()).toEqual([...standbyLimits].toSorted());
 });

@@ -1,24 +1,16 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import { approvalsOf, getApproval } from "../../src/journal/approvals-rows.ts";
 import { addRequester } from "../../src/journal/migrations.ts";
 import { takeSnapshot } from "../../src/report/snapshot.ts";
 import { prepareHistory } from "../properties/history.ts";
 import { askForWindow, botLooks, openWorld, restartBot, store, type World } from "../properties/world.ts";
-import { startCluster, type TestCluster } from "../support/cluster.ts";
-import { makeJournal, type TestJournal } from "../support/journal.ts";
+import { journalOfFile } from "../support/journal-of-file.ts";
 
-let cluster: TestCluster;
-let journal: TestJournal;
+const { journal } = await journalOfFile();
 let made = 0;
 
 beforeAll(async () => {
-  cluster = await startCluster();
-  journal = await makeJournal(cluster);
   await prepareHistory(journal.admin);
-});
-afterAll(async () => {
-  await journal[Symbol.asyncDispose]();
-  await cluster[Symbol.asyncDispose]();
 });
 
 const minutes = (n: number): number => n * 60_000;

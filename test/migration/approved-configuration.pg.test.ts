@@ -1,8 +1,7 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { noteWindow } from "../../src/journal/windows.ts";
 import { retryDecision } from "../../src/migration/retry.ts";
-import { startCluster, type TestCluster } from "../support/cluster.ts";
-import { makeJournal, type TestJournal } from "../support/journal.ts";
+import { journalOfFile } from "../support/journal-of-file.ts";
 import {
   done,
   makeScratch,
@@ -14,17 +13,7 @@ import {
   work,
 } from "./runner-kit.ts";
 
-let cluster: TestCluster;
-let journal: TestJournal;
-
-beforeAll(async () => {
-  cluster = await startCluster();
-  journal = await makeJournal(cluster);
-});
-afterAll(async () => {
-  await journal[Symbol.asyncDispose]();
-  await cluster[Symbol.asyncDispose]();
-});
+const { cluster, journal } = await journalOfFile();
 
 test("a worker whose configuration nobody approved does not touch an open window; the right one goes on", async () => {
   const id = "configured";

@@ -1,22 +1,11 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { DrawbridgeError } from "../../src/errors.ts";
 import { getPhaseRun, markPhase } from "../../src/journal/phase-runs.ts";
 import type { Phase } from "../../src/journal/phase.ts";
-import { startCluster, type TestCluster } from "../support/cluster.ts";
-import { makeJournal, type TestJournal } from "../support/journal.ts";
+import { journalOfFile } from "../support/journal-of-file.ts";
 import { done, makeScratch, migrationAt, openWindow1, scratchWorld, step, work } from "./runner-kit.ts";
 
-let cluster: TestCluster;
-let journal: TestJournal;
-
-beforeAll(async () => {
-  cluster = await startCluster();
-  journal = await makeJournal(cluster);
-});
-afterAll(async () => {
-  await journal[Symbol.asyncDispose]();
-  await cluster[Symbol.asyncDispose]();
-});
+const { cluster, journal } = await journalOfFile();
 
 test("a phase that a put-back sends back begins clean: what it had done is undone first, also when an undo fails at first", async () => {
   let refusals = 3;

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { waitFor } from "../../src/clock.ts";
 import { DrawbridgeError } from "../../src/errors.ts";
 import { attemptsOf } from "../../src/journal/attempts.ts";
@@ -9,8 +9,7 @@ import { upsertVote } from "../../src/journal/votes.ts";
 import { windowRuns } from "../../src/journal/windows.ts";
 import { duePhases } from "../../src/migration/sweep.ts";
 import type { Session } from "../../src/postgres/session.ts";
-import { startCluster, type TestCluster } from "../support/cluster.ts";
-import { makeJournal, type TestJournal } from "../support/journal.ts";
+import { journalOfFile } from "../support/journal-of-file.ts";
 import {
   done,
   heldStep,
@@ -23,19 +22,9 @@ import {
   work,
 } from "./runner-kit.ts";
 
-let cluster: TestCluster;
-let journal: TestJournal;
+const { cluster, journal } = await journalOfFile();
 let world: ScratchWorld;
 let made = 0;
-
-beforeAll(async () => {
-  cluster = await startCluster();
-  journal = await makeJournal(cluster);
-});
-afterAll(async () => {
-  await journal[Symbol.asyncDispose]();
-  await cluster[Symbol.asyncDispose]();
-});
 
 async function fresh(fault?: (name: string) => Promise<void>): Promise<string> {
   const id = `win-${++made}`;

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { waitFor } from "../../src/clock.ts";
 import { DrawbridgeError } from "../../src/errors.ts";
 import { attemptsOf, startAttempt } from "../../src/journal/attempts.ts";
@@ -9,24 +9,13 @@ import { readUndoNote } from "../../src/journal/undo-notes.ts";
 import { takeLease } from "../../src/migration/lease.ts";
 import { duePhases } from "../../src/migration/sweep.ts";
 import type { Secret } from "../../src/redact.ts";
-import { startCluster, type TestCluster } from "../support/cluster.ts";
-import { makeJournal, type TestJournal } from "../support/journal.ts";
+import { journalOfFile } from "../support/journal-of-file.ts";
 import { done, makeScratch, migrationAt, scratchWorld, type ScratchWorld, step, work } from "./runner-kit.ts";
 
-let cluster: TestCluster;
-let journal: TestJournal;
+const { cluster, journal } = await journalOfFile();
 let scratchUrl: Secret;
 let world: ScratchWorld;
 let made = 0;
-
-beforeAll(async () => {
-  cluster = await startCluster();
-  journal = await makeJournal(cluster);
-});
-afterAll(async () => {
-  await journal[Symbol.asyncDispose]();
-  await cluster[Symbol.asyncDispose]();
-});
 
 /** A migration at `follow` (no window) with a scratch database of its own. */
 async function fresh(fault?: (name: string) => Promise<void>): Promise<string> {

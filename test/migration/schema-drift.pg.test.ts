@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import { finishAttempt, startAttempt } from "../../src/journal/attempts.ts";
 import type { Command } from "../../src/journal/commands.ts";
 import { windowRuns } from "../../src/journal/windows.ts";
@@ -8,21 +8,17 @@ import type { StepContext } from "../../src/migration/step.ts";
 import { turnMaintenanceOn } from "../../src/migration/steps/window/maintenance.ts";
 import type { World } from "../../src/migration/world.ts";
 import { Secret } from "../../src/redact.ts";
-import { startCluster, type TestCluster } from "../support/cluster.ts";
-import { makeJournal, type TestJournal } from "../support/journal.ts";
+import { journalOfFile } from "../support/journal-of-file.ts";
 import { partOf } from "./part-of.ts";
 import { migrationAt } from "./runner-kit.ts";
 
 const id = "drift";
-let cluster: TestCluster;
-let journal: TestJournal;
+const { cluster, journal } = await journalOfFile();
 let bridge: string;
 let target: string;
 let world: World;
 
 beforeAll(async () => {
-  cluster = await startCluster();
-  journal = await makeJournal(cluster);
   [bridge, target] = [await cluster.createDatabase(), await cluster.createDatabase()];
   for (const database of [bridge, target]) await cluster.query("create table orders (id int primary key)", database);
   await cluster.query("create view left_behind as select 1 as one", bridge);
@@ -33,10 +29,6 @@ beforeAll(async () => {
   const urlOf = async (database: string): Promise<Secret> => new Secret(cluster.url(database));
   const databases = { bridgeUrl: () => urlOf(bridge), targetUrl: () => urlOf(target) };
   world = partOf<World>({ migrationId: id, journal: { ...journal.worker, db: journal.worker }, databases });
-});
-afterAll(async () => {
-  await journal[Symbol.asyncDispose]();
-  await cluster[Symbol.asyncDispose]();
 });
 
 const before = async (name: string): Promise<void> =>

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { insertCommand, pendingCommands } from "../../src/journal/commands.ts";
 import { createDraft, setIntent, setPhase, setState } from "../../src/journal/migrations.ts";
 import { intend } from "../../src/journal/outbox.ts";
@@ -7,22 +7,11 @@ import { phases } from "../../src/journal/phase.ts";
 import { answerFor } from "../../src/slack/answers.ts";
 import { parseCommand } from "../../src/slack/parse.ts";
 import { may } from "../../src/slack/permission.ts";
-import { startCluster, type TestCluster } from "../support/cluster.ts";
-import { makeJournal, type TestJournal } from "../support/journal.ts";
+import { journalOfFile } from "../support/journal-of-file.ts";
 import { settings } from "./settings.ts";
 
-let cluster: TestCluster;
-let journal: TestJournal;
+const { journal } = await journalOfFile();
 const id = settings.migration;
-
-beforeAll(async () => {
-  cluster = await startCluster();
-  journal = await makeJournal(cluster);
-});
-afterAll(async () => {
-  await journal[Symbol.asyncDispose]();
-  await cluster[Symbol.asyncDispose]();
-});
 
 /** What `who` reads at once after typing the text; the worker has not seen it yet. */
 async function say(who: "UGREG" | "UANN" | "UEVE", text: string): Promise<string> {

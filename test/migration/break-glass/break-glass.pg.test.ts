@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { waitFor } from "../../../src/clock.ts";
 import { readEvents, verifyChain } from "../../../src/journal/events.ts";
 import { getMigration } from "../../../src/journal/migrations.ts";
@@ -8,8 +8,7 @@ import { breakGlass } from "../../../src/migration/break-glass/break-glass.ts";
 import { foretell, readOutlook } from "../../../src/migration/break-glass/outlook.ts";
 import { takeLease } from "../../../src/migration/lease.ts";
 import { buildReport, formatReport } from "../../../src/report/final-report.ts";
-import { startCluster, type TestCluster } from "../../support/cluster.ts";
-import { makeJournal, type TestJournal } from "../../support/journal.ts";
+import { journalOfFile } from "../../support/journal-of-file.ts";
 import {
   appIs,
   type GlassWorld,
@@ -21,18 +20,8 @@ import {
   typed,
 } from "./glass-kit.ts";
 
-let cluster: TestCluster;
-let journal: TestJournal;
+const { cluster, journal } = await journalOfFile();
 let made = 0;
-
-beforeAll(async () => {
-  cluster = await startCluster();
-  journal = await makeJournal(cluster);
-});
-afterAll(async () => {
-  await journal[Symbol.asyncDispose]();
-  await cluster[Symbol.asyncDispose]();
-});
 
 const open = (phase?: Parameters<typeof openGlassWorld>[3]): Promise<GlassWorld> =>
   openGlassWorld(cluster, journal, `m-${++made}`, phase);

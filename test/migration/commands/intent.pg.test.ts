@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { systemClock } from "../../../src/clock.ts";
 import type { Command } from "../../../src/journal/commands.ts";
 import { getMigration, setState } from "../../../src/journal/migrations.ts";
@@ -7,22 +7,11 @@ import { askWindow, endWindow, openWindowRow, passNoReturn } from "../../../src/
 import type { CommandContext } from "../../../src/migration/commands/command.ts";
 import { abortCommand, retryCommand } from "../../../src/migration/commands/intent.ts";
 import type { World } from "../../../src/migration/world.ts";
-import { startCluster, type TestCluster } from "../../support/cluster.ts";
-import { makeJournal, type TestJournal } from "../../support/journal.ts";
+import { journalOfFile } from "../../support/journal-of-file.ts";
 import { partOf } from "../part-of.ts";
 import { migrationAt } from "../runner-kit.ts";
 
-let cluster: TestCluster;
-let journal: TestJournal;
-
-beforeAll(async () => {
-  cluster = await startCluster();
-  journal = await makeJournal(cluster);
-});
-afterAll(async () => {
-  await journal[Symbol.asyncDispose]();
-  await cluster[Symbol.asyncDispose]();
-});
+const { journal } = await journalOfFile();
 
 /** The part of the world that these commands look at. */
 function worldOf(migrationId: string, aheadMs = 0): World {

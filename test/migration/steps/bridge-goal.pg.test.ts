@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { readGoal, setGoal, writeAgentState } from "../../../src/journal/agent-goals.ts";
 import type { AgentFacts, AgentParams, AgentState } from "../../../src/journal/agent-rows.ts";
 import type { JsonObject } from "../../../src/journal/json.ts";
@@ -8,22 +8,11 @@ import type { StepContext } from "../../../src/migration/step.ts";
 import { takeFirstBackup } from "../../../src/migration/steps/replicate/take-first-backup.ts";
 import { aimBridge, rememberGoal, watchBridge } from "../../../src/migration/steps/restore/bridge-goal.ts";
 import type { World } from "../../../src/migration/world.ts";
-import { startCluster, type TestCluster } from "../../support/cluster.ts";
-import { makeJournal, type TestJournal } from "../../support/journal.ts";
+import { journalOfFile } from "../../support/journal-of-file.ts";
 import { partOf } from "../part-of.ts";
 
-let cluster: TestCluster;
-let journal: TestJournal;
+const { journal } = await journalOfFile();
 let made = 0;
-
-beforeAll(async () => {
-  cluster = await startCluster();
-  journal = await makeJournal(cluster);
-});
-afterAll(async () => {
-  await journal[Symbol.asyncDispose]();
-  await cluster[Symbol.asyncDispose]();
-});
 
 /** The part of the world that a goal needs, for a migration of its own whose bridge is empty. */
 async function fresh(): Promise<World> {
