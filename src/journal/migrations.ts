@@ -120,19 +120,35 @@ export async function setPlan(
   ]);
 }
 
-/** Remembers that a person asked for something gated; they may not vote in this migration. */
-export async function addRequester(db: Queryable, id: string, person: string, verb: string): Promise<void> {
+/** Who asked: the name in the configuration, and the Slack account, which keeps when the name is changed. */
+export interface Asker {
+  readonly person: string;
+  readonly slackUser: string;
+}
+
+/** Remembers that a person asked for something gated; they may not vote in this migration, under whatever name. */
+export async function addRequester(db: Queryable, id: string, by: Asker, verb: string): Promise<void> {
   await db.query(
-    "insert into journal.requester (migration_id, person, verb) values ($1, $2, $3) on conflict do nothing",
-    [id, person, verb],
+    "insert into journal.requester (migration_id, person, slack_user, verb) values ($1, $2, $3, $4) on conflict do nothing",
+    [id, by.person, by.slackUser, verb],
   );
 }
 
-/** Everyone who asked for something gated in this migration, by name. */
-export async function requesters(db: Queryable, id: string): Promise<string[]> {
+/** Everyone who asked for something gated in this migration, by name: for people to read. */
+export async function requesterNames(db: Queryable, id: string): Promise<string[]> {
   const rows = await db.query<{ person: string }>(
     "select distinct person from journal.requester where migration_id = $1 order by person",
     [id],
   );
   return rows.map((row) => row.person);
+}
+
+/** All names and Slack accounts of those who asked for something gated in this migration: none of them may vote. */
+export async function requesters(db: Queryable, id: string): Promise<string[]> {
+  const rows = await db.query<{ who: string }>(
+    `select distinct who from journal.requester, unnest(array[person, slack_user]) who
+     where migration_id = $1 and who <> '' order by who`,
+    [id],
+  );
+  return rows.map((row) => row.who);
 }

@@ -104,7 +104,7 @@ test("card, status and go read the tree that the evaluator gave", async () => {
   const world = await asking(1);
   await react(world, "UANN");
   world.truth.requesters.add("cyn");
-  await addRequester(journal.worker, world.id, "cyn", "retry");
+  await addRequester(journal.worker, world.id, { person: "cyn", slackUser: "UCYN" }, "retry");
   await botLooks(world);
   const [gate] =
     (await takeSnapshot(journal.bot, world.id, { required: 2, people: ["ann", "bob", "cyn"] }))?.approvals ?? [];

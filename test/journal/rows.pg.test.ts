@@ -16,6 +16,7 @@ import {
   addRequester,
   createDraft,
   getMigration,
+  requesterNames,
   requesters,
   setIntent,
   setState,
@@ -79,7 +80,9 @@ describe("what the journal keeps", () => {
     await createDraft(journal.worker, { id, driver: "eve", configDigest: "other" });
     await setIntent(journal.worker, id, "hold", "dan");
     await setState(journal.worker, id, "active");
-    for (const verb of ["start", "go", "go"]) await addRequester(journal.worker, id, "dan", verb);
+    for (const verb of ["start", "go", "go"]) {
+      await addRequester(journal.worker, id, { person: "dan", slackUser: "UDAN" }, verb);
+    }
     expect(await getMigration(journal.bot, id)).toMatchObject({
       driver: "dan",
       state: "active",
@@ -87,7 +90,8 @@ describe("what the journal keeps", () => {
       phase: "preflight",
       epoch: 0n,
     });
-    expect(await requesters(journal.bot, id)).toEqual(["dan"]);
+    expect(await requesterNames(journal.bot, id)).toEqual(["dan"]);
+    expect(await requesters(journal.bot, id)).toEqual(["UDAN", "dan"]);
   });
 
   test("nothing is recorded under an epoch that was overtaken", async () => {

@@ -3,7 +3,7 @@ import type { AttestedApproval } from "../../src/approvals/attestation.ts";
 import { systemClock } from "../../src/clock.ts";
 import { approvalsOf, createApproval, moveApproval } from "../../src/journal/approvals-rows.ts";
 import { unansweredClaims, writeAttestation } from "../../src/journal/claims.ts";
-import { addRequester } from "../../src/journal/migrations.ts";
+import { addRequester, type Asker } from "../../src/journal/migrations.ts";
 import { windowFacts } from "../../src/journal/phase.ts";
 import { askWindow, currentWindow } from "../../src/journal/windows.ts";
 import { silentLog } from "../../src/log.ts";
@@ -19,6 +19,7 @@ let endBot: () => void;
 /** Who stands with ✅ on every card when the bot looks, and how long ago it looked. */
 let standing: string[] = [];
 let lookedMs = 0;
+let asker: Asker = { person: "dan", slackUser: "UDAN" };
 
 const member = {
   deleted: false,
@@ -69,7 +70,7 @@ async function answer(): Promise<void> {
 async function go(digest = "d", expiresInMs = 600_000): Promise<{ readonly id: string; readonly refusal: string }> {
   const id = `go-${++made}`;
   await migrationAt(journal.worker, id, "promote");
-  await addRequester(journal.worker, id, "dan", "go");
+  await addRequester(journal.worker, id, asker, "go");
   const ask = { migrationId: id, name: "window-1", try: 1, askedBy: "dan", forecastMs: 1_000 } as const;
   const windowId = await askWindow(journal.worker, ask);
   for (const gate of windowFacts["window-1"].gates) {
@@ -122,6 +123,15 @@ test("go is refused on another plan, on an attestation older than 10 s, and when
   for (const { id } of [short, stale]) expect(await states(id)).toEqual(untouched);
   // a new digest is a new message with no votes
   expect(await states(changed.id)).toEqual(["asking", "SUPERSEDED", "SUPERSEDED", "SUPERSEDED"]);
+});
+
+test("whoever asked may not vote, although the configuration gives them another name now", async () => {
+  [standing, lookedMs] = [["UANN", "UBOB"], 0];
+  asker = { person: "robert", slackUser: "UBOB" };
+  const { id, refusal } = await go();
+  asker = { person: "dan", slackUser: "UDAN" };
+  expect(refusal).toMatch(/maintenance: .*1 more of cat/);
+  expect(await states(id)).toEqual(untouched);
 });
 
 test("without the bot's word within ten seconds the gate stays closed", async () => {

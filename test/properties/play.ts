@@ -1,5 +1,5 @@
 import { approvalsOf } from "../../src/journal/approvals-rows.ts";
-import { addRequester, getMigration, setIntent } from "../../src/journal/migrations.ts";
+import { addRequester, type Asker, getMigration, setIntent } from "../../src/journal/migrations.ts";
 import { windowFacts } from "../../src/journal/phase.ts";
 import { currentWindow } from "../../src/journal/windows.ts";
 import { claimWindow } from "../../src/migration/open-window.ts";
@@ -61,7 +61,7 @@ export async function happen(play: Play, event: Event): Promise<void> {
       return setIntent(world.journal.worker, world.id, event.intent, "greg");
     case "asks-for-something":
       truth.requesters.add(event.person);
-      return addRequester(world.journal.worker, world.id, event.person, "retry");
+      return addRequester(world.journal.worker, world.id, askerOf(event.person), "retry");
     case "window":
       return askForWindow(world);
     case "go":
@@ -119,7 +119,7 @@ async function go(play: Play, event: Go): Promise<void> {
   const window = await currentWindow(worker, world.id);
   if (window?.state !== "asking") return;
   truth.requesters.add(event.by);
-  await addRequester(worker, world.id, event.by, "go");
+  await addRequester(worker, world.id, askerOf(event.by), "go");
   let looked = false;
   let lastMs = world.now();
   const between = async (): Promise<void> => {
@@ -198,4 +198,9 @@ export async function demandTerminalStates({ world, states, broken }: Play): Pro
       throw new Broken(`${id} was ${before} and is ${state} now`);
     states.set(id, state);
   }
+}
+
+/** Who typed it, from the account that is named after the person. */
+function askerOf(person: string): Asker {
+  return { person, slackUser: `U${person.toUpperCase()}` };
 }

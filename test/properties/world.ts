@@ -2,7 +2,7 @@ import { digestOf } from "../../src/approvals/digest.ts";
 import { createApproval, supersedeApprovals } from "../../src/journal/approvals-rows.ts";
 import { unansweredClaims } from "../../src/journal/claims.ts";
 import { insertInbound } from "../../src/journal/inbound.ts";
-import { getMigration, requesters } from "../../src/journal/migrations.ts";
+import { getMigration, requesterNames } from "../../src/journal/migrations.ts";
 import { intend, markSent } from "../../src/journal/outbox.ts";
 import { getPhaseRun } from "../../src/journal/phase-runs.ts";
 import { phases, windowFacts, type WindowName } from "../../src/journal/phase.ts";
@@ -241,7 +241,7 @@ export async function askForWindow(world: World): Promise<void> {
     }
     const ask = { migrationId: world.id, name: world.window, askedBy: "greg", forecastMs: 1_000 };
     const windowId = await askWindow(tx, { ...ask, try: run?.try ?? 1 });
-    const asked = await requesters(tx, world.id);
+    const asked = await requesterNames(tx, world.id);
     const made: Gate[] = [];
     for (const gate of gates) {
       const approvalId = `${world.id}-${windowId}-${gate}`;

@@ -147,7 +147,7 @@ export async function beforeWindow(world: BotWorld): Promise<number> {
   await createDraft(db, { id: migration, driver: "greg", configDigest: "c" });
   await setState(db, migration, "active");
   await setPhase(db, migration, "promote");
-  await addRequester(db, migration, "greg", "start");
+  await addRequester(db, migration, { person: "greg", slackUser: "UGREG" }, "start");
   return askWindow(db, { migrationId: migration, name: "window-1", try: 1, askedBy: "greg", forecastMs: 40_000 });
 }
 

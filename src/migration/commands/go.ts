@@ -30,7 +30,7 @@ export const goCommand: CommandHandler = async (world, { command, ring }) => {
   if (missing !== undefined) return refused(missing);
   // the agent may have found only since people voted that the bridge cannot take over: no vote is used up for that
   if (window.name === "window-1") await demandPromotable(world);
-  await addRequester(db, migration.id, command.person, "go");
+  await addRequester(db, migration.id, command, "go");
   await openWindow(world, { windowId: window.id, by: command.person });
   await ring(windowFacts[window.name].phase);
   // retiring takes nothing away from the site, and cannot be put back

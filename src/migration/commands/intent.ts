@@ -34,7 +34,7 @@ export const resumeCommand: CommandHandler = async (world, { command, ring }) =>
 export const retryCommand: CommandHandler = async (world, { command, ring }) => {
   const migration = await getMigration(world.journal.db, world.migrationId);
   if (migration === undefined) return refused("There is no migration to retry.");
-  await addRequester(world.journal.db, migration.id, command.person, "retry");
+  await addRequester(world.journal.db, migration.id, command, "retry");
   await setIntent(world.journal.db, migration.id, "run", command.person);
   const restoresAgain = await restoreAgain(world, migration);
   const released = restoresAgain || (await releasePhase(world.journal.db, migration.id));

@@ -9,7 +9,7 @@ export const startCommand: CommandHandler = async (world, { command, ring }) => 
   if (migration.state === "active") return refused(`${migration.id} runs already (now: ${migration.phase}).`);
   if (migration.state !== "draft") return refused(`${migration.id} is ${migration.state}; a new one needs a new name.`);
   await world.journal.db.transaction(async (tx) => {
-    await addRequester(tx, migration.id, command.person, "start");
+    await addRequester(tx, migration.id, command, "start");
     await setIntent(tx, migration.id, "run", command.person);
     await setState(tx, migration.id, "active");
     await appendEvent(tx, { migrationId: migration.id, kind: "started", actor: command.person });

@@ -3,7 +3,7 @@ import { createApproval, supersedeApprovals } from "../../journal/approvals-rows
 import type { Command } from "../../journal/commands.ts";
 import { appendEvent } from "../../journal/events.ts";
 import type { JsonObject } from "../../journal/json.ts";
-import { addRequester, getMigration, requesters } from "../../journal/migrations.ts";
+import { addRequester, getMigration, requesterNames } from "../../journal/migrations.ts";
 import { intend } from "../../journal/outbox.ts";
 import { getPhaseRun } from "../../journal/phase-runs.ts";
 import { windowOf, type WindowName } from "../../journal/phase.ts";
@@ -69,8 +69,8 @@ async function askGates(tx: Queryable, world: World, ask: Ask): Promise<Reply> {
     await supersedeApprovals(tx, before.id, `${by} asked again`);
     await endWindow(tx, before.id, "cancelled", "asked again");
   }
-  await addRequester(tx, migrationId, by, "window");
-  const asked = await requesters(tx, migrationId);
+  await addRequester(tx, migrationId, ask.command, "window");
+  const asked = await requesterNames(tx, migrationId);
   const windowId = await askWindow(tx, { migrationId, name, try: ask.phaseTry, askedBy: by, forecastMs });
   const reply = done(askedText(world, ask), { windowId: String(windowId) });
   await tellAsker(tx, world.migrationId, ask.command, reply);
