@@ -1,5 +1,5 @@
 import { DrawbridgeError } from "../errors.ts";
-import { awsStatus } from "./aws-errors.ts";
+import { awsStatus, expiredKeyCodes, isAwsCode } from "./aws-errors.ts";
 
 /** Any error of an S3 call as the object store's contract names it. */
 export function asStoreFault(cause: unknown, what: string): DrawbridgeError {
@@ -8,12 +8,7 @@ export function asStoreFault(cause: unknown, what: string): DrawbridgeError {
   const message = cause instanceof Error ? cause.message : String(cause);
   const status = awsStatus(cause);
   if (name === "AbortError") return new DrawbridgeError("DB_ABORTED", `${what}: stopped`, { cause });
-  if (
-    name === "CredentialsProviderError" ||
-    status === 401 ||
-    status === 403 ||
-    /^(ExpiredToken|TokenRefreshRequired)/.test(name)
-  ) {
+  if (name === "CredentialsProviderError" || status === 401 || status === 403 || isAwsCode(cause, ...expiredKeyCodes)) {
     return new DrawbridgeError("DB_ARCHIVE_ACCESS", `${what}: ${name}: ${message}`, { cause });
   }
   if (status === 412)
