@@ -38,7 +38,9 @@ test("an index made on the bridge since is found before anybody votes and before
   await expect(before("window-2")).resolves.toBeUndefined();
   await cluster.query("create unique index late on orders (id)", bridge);
   const drift = { code: "DB_SCHEMA_DRIFT", message: expect.stringContaining("late") };
-  const typed = partOf<CommandContext>({ command: partOf<Command>({ id: 1n, verb: "window", person: "greg" }) });
+  const typed = partOf<CommandContext>({
+    command: partOf<Command>({ id: 1n, verb: "window", person: "greg", slackUser: "UGREG" }),
+  });
   await expect(windowCommand(world, typed)).rejects.toMatchObject(drift);
   expect(await windowRuns(journal.worker, id)).toEqual([]);
   await expect(before("window-2")).rejects.toMatchObject(drift);

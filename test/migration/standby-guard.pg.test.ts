@@ -60,7 +60,7 @@ async function waiting(from: TestCluster, state: AgentState["state"], facts: Age
 
 function typed(verb: string): CommandContext & { readonly rung: string[] } {
   const rung: string[] = [];
-  const command = partOf<Command>({ id: 1n, verb, person: "greg" });
+  const command = partOf<Command>({ id: 1n, verb, person: "greg", slackUser: "UGREG" });
   return { command, rung, ring: async (phase) => void rung.push(phase) };
 }
 

@@ -21,7 +21,7 @@ function worldOf(migrationId: string, aheadMs = 0): World {
 
 function typed(verb: string): CommandContext & { readonly rung: string[] } {
   const rung: string[] = [];
-  const command = partOf<Command>({ id: 1n, verb, person: "greg" });
+  const command = partOf<Command>({ id: 1n, verb, person: "greg", slackUser: "UGREG" });
   return { command, rung, ring: async (phase) => void rung.push(phase) };
 }
 
