@@ -33,6 +33,8 @@ export interface OutboxRow {
   readonly state: "pending" | "sent" | "dead";
   readonly channel: string | undefined;
   readonly messageTs: string | undefined;
+  /** Slack timestamp of the last message that stood for this row before; it and older ones are not the row's any more. */
+  readonly leftTs: string | undefined;
   readonly attempts: number;
   readonly createdAt: Date;
   readonly sentAt: Date | undefined;
@@ -52,13 +54,14 @@ interface Row {
   state: "pending" | "sent" | "dead";
   channel: string | null;
   message_ts: string | null;
+  left_ts: string | null;
   attempts: number;
   created_at: Date;
   sent_at: Date | null;
 }
 
 const columns = `id, kind, migration_id, key, audience, person, priority, facts, revision, sent_revision, state, channel,
-  message_ts, attempts, created_at, sent_at`;
+  message_ts, left_ts, attempts, created_at, sent_at`;
 
 function fromRow(row: Row): OutboxRow {
   return {
@@ -75,6 +78,7 @@ function fromRow(row: Row): OutboxRow {
     state: row.state,
     channel: row.channel ?? undefined,
     messageTs: row.message_ts ?? undefined,
+    leftTs: row.left_ts ?? undefined,
     attempts: row.attempts,
     createdAt: row.created_at,
     sentAt: row.sent_at ?? undefined,
@@ -193,10 +197,13 @@ export async function postpone(db: Queryable, id: number, afterMs: number, error
   );
 }
 
-/** Somebody deleted the message: it is posted anew. `messageTs` is the one that is gone; another one is left alone. */
+/**
+ * Somebody deleted the message, or nobody may edit it any more: it is posted anew. `messageTs` is the one that is given up, and
+ * remembered, so that no later search takes it for the new one; another one is left alone.
+ */
 export async function postAnew(db: Queryable, id: number, messageTs: string): Promise<void> {
   await db.query(
-    `update journal.outbox set channel = null, message_ts = null, sent_revision = 0, revision = revision + 1,
+    `update journal.outbox set channel = null, message_ts = null, left_ts = message_ts, sent_revision = 0, revision = revision + 1,
        state = 'pending', attempts = 0, due_at = clock_timestamp(), error = null
      where id = $1 and message_ts = $2`,
     [id, messageTs],

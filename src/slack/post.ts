@@ -106,7 +106,8 @@ export type Searches = Map<number, Search>;
 
 /**
  * Looks whether Slack already has the message of an intent: an answer may have been lost on its way. Only a message that
- * `botUser` wrote counts: any other app in the channel could write our metadata under its own.
+ * `botUser` wrote counts: any other app in the channel could write our metadata under its own. One that was given up for a new
+ * one does not: it may stand there still.
  */
 export async function findSent(
   client: WebClient,
@@ -118,7 +119,8 @@ export async function findSent(
   if (place.onlyFor !== undefined) return undefined;
   const { searches, botUser } = from;
   const { channel, threadTs } = place;
-  const oldest = String(row.createdAt.getTime() / 1000 - clocksApart);
+  const left = Number(row.leftTs ?? 0);
+  const oldest = String(Math.max(row.createdAt.getTime() / 1000 - clocksApart, left));
   for (;;) {
     const { page, cursor } = searches.get(row.id) ?? { page: 1, cursor: undefined };
     const more = cursor === undefined ? {} : { cursor };
@@ -127,7 +129,9 @@ export async function findSent(
       threadTs === undefined
         ? await client.conversations.history(ask)
         : await client.conversations.replies({ ...ask, ts: threadTs });
-    const hit = (answer.messages ?? []).find((each) => each.user === botUser && isSameIntent(each, row));
+    const hit = (answer.messages ?? []).find(
+      (each) => each.user === botUser && Number(each.ts) > left && isSameIntent(each, row),
+    );
     const next = answer.response_metadata?.next_cursor;
     if (hit?.ts !== undefined || next === undefined || next === "" || page === mostPages) {
       searches.delete(row.id);

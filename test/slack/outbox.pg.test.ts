@@ -1,7 +1,7 @@
 import { WebClient } from "@slack/web-api";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { systemClock, waitFor } from "../../src/clock.ts";
-import { getOutbox, intend, type OutboxRow } from "../../src/journal/outbox.ts";
+import { getOutbox, intend, type OutboxRow, postAnew, touchOutbox } from "../../src/journal/outbox.ts";
 import { silentLog } from "../../src/log.ts";
 import { Secret } from "../../src/redact.ts";
 import { ids } from "../../src/sandbox/slack/cast.ts";
@@ -158,6 +158,67 @@ describe("what Slack refuses", () => {
     const shown = await world.messages();
     expect(shown.find(({ ts }) => ts === again.ts)?.replies.map(({ text }) => text)).toEqual(["below"]);
     expect(await withText(world, "chatter")).toEqual([]);
+  });
+});
+
+describe("where nobody may edit a message any more", () => {
+  const isCard = ({ metadata }: Shown): boolean => metadata?.event_payload["kind"] === "card";
+
+  /** A card that was sent two minutes ago. */
+  async function oldCard(world: BotWorld): Promise<Shown> {
+    await beforeWindow(world);
+    const card = await world.see("the card", isCard);
+    await waitFor(async () => (await rowOf(world, "card", "card"))?.state === "sent", {
+      what: "the card's row",
+      deadlineMs: 20_000,
+    });
+    const sql = "update journal.outbox set sent_at = sent_at - interval '2 minutes' where kind = 'card'";
+    await world.journal.admin.db.query(sql);
+    return card;
+  }
+
+  async function untilCardIsNot(world: BotWorld, old: string): Promise<OutboxRow> {
+    const look = async (): Promise<OutboxRow | undefined> => {
+      const row = await rowOf(world, "card", "card");
+      return row?.state === "sent" && row.messageTs !== old ? row : undefined;
+    };
+    return waitFor(look, { what: "a new card, sent", deadlineMs: 20_000, everyMs: 50 });
+  }
+
+  it.each([
+    ["the bot that posted it", false],
+    ["a bot that was restarted since", true],
+  ])("a card that moves is one new message, for %s", async (_who, restarted) => {
+    await using world = await openWorld(cluster);
+    const card = await oldCard(world);
+    if (restarted) await world.restart();
+    await world.act("faults", { refuse: [{ method: "chat.update", error: "edit_window_closed" }] });
+    await touchOutbox(world.journal.worker.db, "card", migration, "card");
+    const row = await untilCardIsNot(world, card.ts);
+    const fresh = (await world.messages()).filter((each) => isCard(each) && each.ts !== card.ts);
+    expect(fresh.map(({ ts }) => ts)).toEqual([row.messageTs]);
+    // whatever is asked for next goes to the new one
+    await world.act("faults", {});
+    await touchOutbox(world.journal.worker.db, "card", migration, "card");
+    await say(world, "below", "below", { audience: "thread" });
+    await untilState(world, "below", "sent");
+    const shown = await world.messages();
+    expect(shown.filter(isCard)).toHaveLength(2);
+    expect(shown.find(({ ts }) => ts === row.messageTs)?.replies).toHaveLength(1);
+  });
+
+  it("the new message is found although the bot died before it could note it, and the old one is not taken for it", async () => {
+    await using world = await openWorld(cluster);
+    const card = await oldCard(world);
+    await world.bot.stop();
+    const { id } = (await rowOf(world, "card", "card")) ?? { id: 0 };
+    await postAnew(world.journal.bot.db, id, card.ts);
+    const dead = new WebClient("xoxb-test-token", { slackApiUrl: world.slack.apiUrl });
+    const metadata = { event_type: "drawbridge", event_payload: { outbox: id, kind: "card", key: "card", migration } };
+    const { ts } = await dead.chat.postMessage({ channel: main, text: "the card", metadata });
+    await world.restart();
+    expect((await untilCardIsNot(world, card.ts)).messageTs).toBe(ts);
+    expect((await world.messages()).filter(isCard)).toHaveLength(2);
   });
 });
 
