@@ -7,7 +7,7 @@ import { verifyWal, type WalFinding } from "../wal/verify-wal.ts";
 import { coverageOf } from "../wal/wal-coverage.ts";
 import { walPrefix } from "../wal/wal-index.ts";
 import { WalSource } from "../wal/wal-source.ts";
-import { missingSegments, readWalNames } from "./wal-state.ts";
+import { readWalNames } from "./wal-state.ts";
 
 /** Something that is wrong: where, by which rule, and what was found. */
 export interface Finding {
@@ -51,7 +51,7 @@ export async function checkArchive(
       hooks.onBase(bytesDone, bytesTotal, `part ${partsDone} of ${partsTotal}`),
   });
   const names = await readWalNames(store, backup.startSegment, signal);
-  const missing = missingSegments(backup.startSegment, names, segmentBytes);
+  const { missing, newest } = coverageOf(backup.startSegment, names, segmentBytes);
   const findings: Finding[] = [
     ...base.problems.map((problem) =>
       findingOf(problem, problem.object.includes("/tar_partitions/") ? "part" : "backup"),
@@ -70,7 +70,6 @@ export async function checkArchive(
   for (const { key, name, message } of wrong.toSorted((a, b) => (a.key < b.key ? -1 : 1))) {
     findings.push(findingOf({ object: key, reason: message }, walKind(name) === "history" ? "history" : "wal-content"));
   }
-  const { newest } = coverageOf(backup.startSegment, names, segmentBytes);
   return { findings, base, walFiles: verified.files, lastSegment: newest?.name };
 }
 

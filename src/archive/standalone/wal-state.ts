@@ -3,7 +3,7 @@ import type { Problem } from "../format/list-parts.ts";
 import { timelineOf, type TimelineHistory } from "../format/timeline-history.ts";
 import { walKind } from "../format/wal-names.ts";
 import type { ObjectStore } from "../store/object-store.ts";
-import { coverageOf, type WalListing } from "../wal/wal-coverage.ts";
+import type { WalListing } from "../wal/wal-coverage.ts";
 import { isReadable, listWal, walPrefix } from "../wal/wal-index.ts";
 import { WalSource } from "../wal/wal-source.ts";
 
@@ -42,23 +42,4 @@ export function damageOf(thrown: unknown): string {
   const fault = asDrawbridgeError(thrown);
   if (fault.code !== "DB_ARCHIVE_INVALID") throw fault;
   return fault.message;
-}
-
-/** So many holes are told; one more says nothing new. */
-const mostHoles = 1_000;
-
-/**
- * The segments that a recovery from `start` along the newest timeline asks for and does not find, although later ones are
- * there. Pure.
- */
-export function missingSegments(start: string, { segments, histories }: WalListing, segmentBytes: number): string[] {
-  const filled = new Map(segments);
-  const missing: string[] = [];
-  while (missing.length < mostHoles) {
-    const { firstMissing } = coverageOf(start, { segments: filled, histories }, segmentBytes);
-    if (firstMissing === undefined) break;
-    missing.push(firstMissing);
-    filled.set(firstMissing, new Date(0));
-  }
-  return missing;
 }

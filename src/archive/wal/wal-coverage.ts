@@ -12,8 +12,8 @@ import type { WalSource } from "./wal-source.ts";
 
 /** How far the WAL behind a base backup reaches. */
 export interface WalCoverage {
-  /** First segment that recovery would ask for and not find, although WAL goes on behind it; `undefined`: there is no hole. */
-  readonly firstMissing: string | undefined;
+  /** Segments that recovery would ask for and not find, although WAL goes on behind them: the first thousand, in order. */
+  readonly missing: readonly string[];
   /** Segments that recovery would read, up to the hole or the end. */
   readonly count: number;
   /** The last one of them; `undefined` when the backup's own first segment is missing. */
@@ -36,7 +36,7 @@ export interface WalListing {
 export async function walCoverage(source: WalSource, startSegment: string, signal?: AbortSignal): Promise<WalCoverage> {
   const listing = await readListing(source, startSegment, signal);
   if (!listing.segments.has(startSegment)) {
-    return { firstMissing: startSegment, count: 0, newest: undefined, timeline: timelineOf(startSegment) };
+    return { missing: [startSegment], count: 0, newest: undefined, timeline: timelineOf(startSegment) };
   }
   const segmentBytes =
     source.known().segmentBytes ?? (await peekSegment(source.store, startSegment, signal)).segmentBytes;
@@ -56,7 +56,10 @@ async function readListing(source: WalSource, first: string, signal: AbortSignal
   return { segments, histories };
 }
 
-/** {@link walCoverage} of what is listed. Pure. */
+/** So many missing segments are told; one more says nothing new. */
+const mostMissing = 1_000;
+
+/** {@link walCoverage} of what is listed, by one walk from the start to the end. Pure. */
 export function coverageOf(
   startSegment: string,
   { segments, histories }: WalListing,
@@ -78,13 +81,16 @@ export function coverageOf(
     const { number } = parseSegmentName(name, segmentBytes);
     if (number > end && nameAt(number) === name) end = number;
   }
-  let number = start.number;
-  while (number <= end && segments.has(nameAt(number))) number += 1n;
-  const newest = number === start.number ? undefined : nameAt(number - 1n);
-  return {
-    firstMissing: number <= end ? nameAt(number) : undefined,
-    count: Number(number - start.number),
-    newest: newest === undefined ? undefined : { name: newest, lastModified: segments.get(newest) ?? new Date(0) },
-    timeline: way.timeline,
-  };
+  const missing: string[] = [];
+  let newest: WalCoverage["newest"];
+  let count = 0;
+  for (let number = start.number; number <= end && missing.length < mostMissing; number += 1n) {
+    const name = nameAt(number);
+    const lastModified = segments.get(name);
+    if (lastModified === undefined) missing.push(name);
+    if (lastModified === undefined || missing.length > 0) continue;
+    newest = { name, lastModified };
+    count += 1;
+  }
+  return { missing, count, newest, timeline: way.timeline };
 }

@@ -44,8 +44,8 @@ function asJson(one: ListedFacts, newest: string | undefined): object {
     isRestorable: one.refusal === undefined,
     refusal: one.refusal ?? null,
     wal: {
-      isComplete: one.wal.firstMissing === undefined,
-      firstMissing: one.wal.firstMissing ?? null,
+      isComplete: one.wal.missing.length === 0,
+      firstMissing: one.wal.missing[0] ?? null,
       lastSegment: one.wal.newest?.name ?? null,
       lastStoredAt: one.wal.newest?.lastModified.toISOString() ?? null,
     },
@@ -64,7 +64,7 @@ function asText(backups: readonly ListedFacts[], place: string): string {
     bytesOr(one.compressedBytes),
     String(one.timeline),
     one.backup ? formatWalLsn(one.backup.startLsn) : "?",
-    one.wal.firstMissing === undefined ? `to ${one.wal.newest?.name ?? "?"}` : `no: ${one.wal.firstMissing} is missing`,
+    one.wal.missing.length === 0 ? `to ${one.wal.newest?.name ?? "?"}` : `no: ${one.wal.missing[0]} is missing`,
     marksOf(one, at === backups.length - 1).join(", "),
   ]);
   const notes = backups.filter(({ refusal }) => refusal !== undefined);

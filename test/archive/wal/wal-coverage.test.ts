@@ -22,7 +22,7 @@ describe("the WAL behind a backup", () => {
   test("reaches to the newest segment without a hole", () => {
     const segments = listed(nameOf(1), nameOf(2), nameOf(3));
     expect(coverageOf(nameOf(1), { segments, histories: [] }, segmentBytes)).toEqual({
-      firstMissing: undefined,
+      missing: [],
       count: 3,
       newest: { name: nameOf(3), lastModified: stored },
       timeline: 1,
@@ -32,23 +32,61 @@ describe("the WAL behind a backup", () => {
   test("goes over to the newer timeline at the fork, whatever the old one has behind it", () => {
     const segments = listed(nameOf(2), nameOf(3), nameOf(4), nameOf(9), nameOf(3, 2), nameOf(4, 2));
     const coverage = coverageOf(nameOf(2), { segments, histories: [second] }, segmentBytes);
-    expect(coverage).toMatchObject({ firstMissing: undefined, count: 3, timeline: 2 });
+    expect(coverage).toMatchObject({ missing: [], count: 3, timeline: 2 });
     expect(coverage.newest?.name).toBe(nameOf(4, 2));
   });
 
   test.each([
-    ["in the middle", listed(nameOf(1), nameOf(3)), [], nameOf(2), 1],
-    ["at the fork", listed(nameOf(1), nameOf(2), nameOf(3), nameOf(4, 2)), [second], nameOf(3, 2), 2],
-    ["where a history leads on to nothing", listed(nameOf(1), nameOf(2), nameOf(3)), [second], nameOf(3, 2), 2],
-    ["at the start", listed(nameOf(2)), [], nameOf(1), 0],
-  ])("has a hole %s, which is named", (_, segments, histories, firstMissing, count) => {
-    expect(coverageOf(nameOf(1), { segments, histories }, segmentBytes)).toMatchObject({ firstMissing, count });
+    ["in the middle", listed(nameOf(1), nameOf(3)), [], [nameOf(2)], 1],
+    ["at the fork", listed(nameOf(1), nameOf(2), nameOf(3), nameOf(4, 2)), [second], [nameOf(3, 2)], 2],
+    ["where a history leads on to nothing", listed(nameOf(1), nameOf(2), nameOf(3)), [second], [nameOf(3, 2)], 2],
+    ["at the start", listed(nameOf(2)), [], [nameOf(1)], 0],
+  ])("has a hole %s, which is named", (_, segments, histories, missing, count) => {
+    expect(coverageOf(nameOf(1), { segments, histories }, segmentBytes)).toMatchObject({ missing, count });
+  });
+
+  test("of 20 000 segments has each of 50 holes named, by one walk", () => {
+    class CountedMap extends Map<string, Date> {
+      asked = 0;
+      walks = 0;
+      override has(name: string): boolean {
+        this.asked += 1;
+        return super.has(name);
+      }
+      override get(name: string): Date | undefined {
+        this.asked += 1;
+        return super.get(name);
+      }
+      override keys(): MapIterator<string> {
+        this.walks += 1;
+        return super.keys();
+      }
+    }
+    const segments = new CountedMap();
+    const holes: string[] = [];
+    for (let number = 1; number <= 20_000; number += 1) {
+      if (number % 400 === 200) holes.push(nameOf(number));
+      else segments.set(nameOf(number), stored);
+    }
+    const { missing, count, newest } = coverageOf(nameOf(1), { segments, histories: [] }, segmentBytes);
+    expect(holes).toHaveLength(50);
+    expect(missing).toEqual(holes);
+    expect({ count, newest: newest?.name }).toEqual({ count: 199, newest: nameOf(199) });
+    expect(segments.walks).toBe(1);
+    expect(segments.asked).toBe(20_000);
+  });
+
+  test("with holes without end is not followed to it", () => {
+    const segments = listed(nameOf(1), nameOf(500_000));
+    const { missing } = coverageOf(nameOf(1), { segments, histories: [] }, segmentBytes);
+    expect(missing).toHaveLength(1_000);
+    expect(missing.at(-1)).toBe(nameOf(1_001));
   });
 
   test("is read from a real archive", async () => {
     const source = new WalSource({ store: folderStore(join(archiveFolder("wal-e-15-heroku"), "prefix")), pool });
     const coverage = await walCoverage(source, "000000010000000000000003");
-    expect(coverage).toMatchObject({ firstMissing: undefined, count: 3, timeline: 1 });
+    expect(coverage).toMatchObject({ missing: [], count: 3, timeline: 1 });
     expect(coverage.newest?.name).toBe("000000010000000000000005");
   });
 });
