@@ -32,26 +32,35 @@ export async function readEvents(
   migrationId: string,
   options: { readonly afterId?: bigint; readonly kinds?: readonly string[]; readonly limit?: number } = {},
 ): Promise<JournalEvent[]> {
-  const rows = await db.query<{
-    id: string;
-    migration_id: string | null;
-    at: Date;
-    kind: string;
-    actor: string;
-    facts: JsonObject;
-  }>(
+  const rows = await db.query<EventRow>(
     `select id, migration_id, at, kind, actor, facts from journal.event
      where migration_id = $1 and id > $2 and ($3::text[] is null or kind = any ($3)) order by id limit $4`,
     [migrationId, options.afterId ?? 0n, options.kinds && [...options.kinds], options.limit ?? 10_000],
   );
-  return rows.map((row) => ({
-    id: BigInt(row.id),
-    migrationId: row.migration_id ?? undefined,
-    at: row.at,
-    kind: row.kind,
-    actor: row.actor,
-    facts: row.facts,
-  }));
+  return rows.map(fromRow);
+}
+
+/** The newest `most` events of a migration, oldest first. */
+export async function lastEvents(db: Queryable, migrationId: string, most: number): Promise<JournalEvent[]> {
+  const rows = await db.query<EventRow>(
+    `select id, migration_id, at, kind, actor, facts from journal.event
+     where migration_id = $1 order by id desc limit $2`,
+    [migrationId, most],
+  );
+  return rows.map(fromRow).toReversed();
+}
+
+interface EventRow {
+  readonly id: string;
+  readonly migration_id: string | null;
+  readonly at: Date;
+  readonly kind: string;
+  readonly actor: string;
+  readonly facts: JsonObject;
+}
+
+function fromRow({ id, migration_id, ...row }: EventRow): JournalEvent {
+  return { ...row, id: BigInt(id), migrationId: migration_id ?? undefined };
 }
 
 /** How far the log goes, and the hash that it ends with; the hash of an empty log is 64 zeros. */

@@ -1,4 +1,4 @@
-import { readEvents } from "../journal/events.ts";
+import { lastEvents } from "../journal/events.ts";
 import type { Journal } from "../journal/open.ts";
 import { lastOutbox } from "../journal/outbox.ts";
 import { type Snapshot, takeSnapshot } from "../report/snapshot.ts";
@@ -68,8 +68,8 @@ async function readOnlyAnswer(
     case "lag":
       return lagAnswer(await snapshotNow(journal, settings));
     case "timeline": {
-      const events = await readEvents(journal.db, settings.migration);
-      return events.length === 0 ? noMigration : renderTimeline(events, 30);
+      const events = await lastEvents(journal.db, settings.migration, 1_000);
+      return events.length === 0 ? noMigration : renderTimeline(events, { lines: 30, characters: limits.text });
     }
     case "plan":
     case "check":
@@ -102,7 +102,7 @@ function statusAnswer(snapshot: Snapshot | undefined, settings: BotSettings): st
 
 function taken(verb: Verb, snapshot: Snapshot | undefined): string {
   const objection = whyNot(verb, snapshot);
-  const but = objection === undefined ? "" : ` As things stand it will be refused: ${objection}.`;
+  const but = objection === undefined ? "" : ` As things stand it may be refused: ${objection}.`;
   return `${glyph.running} \`/migrate ${verb}\` is taken: ${willHappen[verb] ?? "the answer comes here"}.${but}`;
 }
 

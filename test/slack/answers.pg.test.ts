@@ -50,14 +50,14 @@ test("every command answers what will happen, and what stands against it now", a
   expect(await say("UGREG", "window")).toMatch(
     /is taken: each gate gets a message of its own[^]*confirm; nothing stops before `\/migrate go`\.$/,
   );
-  expect(await say("UGREG", "go")).toMatch(/is taken: .* As things stand it will be refused: no window waits/);
-  expect(await say("UGREG", "start")).toMatch(/will be refused: it runs already/);
+  expect(await say("UGREG", "go")).toMatch(/is taken: .* As things stand it may be refused: no window waits/);
+  expect(await say("UGREG", "start")).toMatch(/may be refused: it runs already/);
   expect(await say("UANN", "hold because")).toMatch(/is taken: the present step ends or stops safely/);
   expect(await say("UGREG", "help window")).toMatch(/It can be typed now\.\nGreg may; so you may\./);
   expect(await say("UANN", "help go")).toMatch(/Not now: no window waits.*\nGreg may; you may not\./);
   await setIntent(db, id, "hold", "greg");
   expect(await say("UGREG", "help")).toMatch(/^\*It is on hold; `\/migrate resume` goes on\.\*/);
-  expect(await say("UGREG", "hold")).toMatch(/will be refused: it is on hold already/);
+  expect(await say("UGREG", "hold")).toMatch(/may be refused: it is on hold already/);
 });
 
 test("comms gives the last word for customers, to copy, to everybody", async () => {

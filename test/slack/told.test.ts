@@ -5,11 +5,13 @@ import { snapshotOf } from "../../src/report/snapshot.ts";
 import { findingsOf } from "../../src/report/summaries.ts";
 import { renderCard } from "../../src/slack/render/card.ts";
 import { renderComms } from "../../src/slack/render/comms.ts";
-import { renderDone, renderFindings, renderGlass, renderPhase } from "../../src/slack/render/notes.ts";
+import { renderDone, renderFindings, renderGlass, renderNote, renderPhase } from "../../src/slack/render/notes.ts";
 import { renderTimeline } from "../../src/slack/render/timeline.ts";
 import { at, attempt, finished, rowsAt, windowRow } from "../report/rows.ts";
 import { settings } from "./settings.ts";
 
+/** What one answer to a command may hold. */
+const room = { lines: 30, characters: 3_900 };
 const approvers = { required: 2, people: ["ann", "bob", "cyn"] };
 const ourWords = /LSN|bridge|slot|fence|dyno|RDS|Heroku|Drawbridge|database|postgres/i;
 
@@ -102,7 +104,7 @@ describe("a broken glass", () => {
   });
   it("is told in the timeline", () => {
     const events = glass.map((event) => ({ ...event, id: BigInt(event.id), migrationId: "shop" }));
-    expect(plain(renderTimeline(events, 30)).split("\n")).toEqual([
+    expect(plain(renderTimeline(events, room)).split("\n")).toEqual([
       "09:00:20 UTC  ▲ *root@host broke the glass: unfence*: &lt;!channel&gt; Slack is down",
       "09:00:21 UTC  ▲ break-glass unfence is done",
       "09:00:30 UTC  ▲ *root@host broke the glass: return-writes*: again",
@@ -147,7 +149,7 @@ describe("thread, timeline and end", () => {
           event("step-started", "w1", { step: "announce" }),
           event("phase-done", "w1", { phase: "promote", ms: 14_400 }),
         ],
-        30,
+        room,
       ),
     );
     expect(text.split("\n")).toEqual([
@@ -155,6 +157,29 @@ describe("thread, timeline and end", () => {
       "09:00:00 UTC  *Ann* ✅ approved gate maintenance",
       "09:00:00 UTC  ● window 1 done after 14 s",
     ]);
+  });
+  it("keeps the newest of the timeline where not all fits", () => {
+    const broken = Array.from({ length: 40 }, (_, step): JournalEvent => {
+      const facts = { verb: "hold", reason: `reason ${step} ${"x".repeat(300)}` };
+      return { id: BigInt(step), migrationId: "shop", at: at(step), kind: "break-glass", actor: "root@host", facts };
+    });
+    const text = renderTimeline(broken, room);
+    const lines = text.split("\n");
+    expect(text.length).toBeLessThanOrEqual(room.characters);
+    expect(lines.length).toBeGreaterThan(5);
+    expect(lines.at(-1)).toContain("reason 39 ");
+    expect(lines[0]).toBe(`_${40 - (lines.length - 1)} earlier; the final report has every step_`);
+  });
+  it("cuts a long log into whole code blocks, and no secret in two that would then be shown", () => {
+    const url = "postgres://u:p4ssw0rd-of-production@db.example/shop";
+    for (let before = 2_880; before < 2_960; before += 7) {
+      const text = `${"y".repeat(before)} ${url}\n${"```"}\n${"z<&>".repeat(2_000)}`;
+      const made = renderNote({ text, preformatted: true });
+      const bodies = (made?.blocks ?? []).flatMap((block) => (block.type === "section" ? [block.text.text] : []));
+      expect(bodies.length).toBeGreaterThan(2);
+      for (const body of bodies) expect(body).toMatch(/^```(?:(?!```)[^])+```$/);
+      expect(bodies.join("").replaceAll("```", "")).not.toContain("p4ss");
+    }
   });
   it("does not call an end good that is not", () => {
     const rows = finished();

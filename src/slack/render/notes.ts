@@ -4,17 +4,24 @@ import { reportHeadline } from "../../report/final-report.ts";
 import type { FinalReport, LedgerFacts } from "../../report/final-report.ts";
 import type { StoredFacts } from "../../report/rows.ts";
 import type { FindingView } from "../../report/summaries.ts";
-import { cut, type Message, message, pieces } from "../limits.ts";
+import { cut, limits, type Message, message, pieces } from "../limits.ts";
 import type { BotSettings } from "../settings.ts";
-import { codeBlock, counted, duration, esc, firstLine, glyph, whole } from "./text.ts";
+import { counted, duration, esc, firstLine, glyph, whole } from "./text.ts";
 import { phaseWords } from "./words.ts";
 
 /** A line in the thread: facts `{ text, preformatted? }`. The text is plain and escaped here. */
 export function renderNote(facts: StoredFacts): Message | undefined {
   const text = textOf(facts, "text");
   if (text === undefined) return undefined;
-  if (facts["preformatted"] === true) return message(pieces(text, 2_000).map((piece) => ({ body: codeBlock(piece) })));
+  if (facts["preformatted"] === true) return message(codeBlocks(text).map((body) => ({ body })));
   return message(pieces(esc(text)).map((body) => ({ body })));
+}
+
+/** Text from outside as code blocks that fit. Cut only when it is harmless: two halves of a secret are no longer found. */
+function codeBlocks(text: string): string[] {
+  const fence = "```";
+  const inside = esc(text).replaceAll(fence, "'''");
+  return pieces(inside, limits.section - 2 * fence.length).map((piece) => fence + piece + fence);
 }
 
 /** A phase ended: facts `{ phase, try?, outcome, ms?, summary?, eventLog? }`. */

@@ -25,11 +25,6 @@ export function code(text: string): string {
   return `\`${esc(text).replaceAll("`", "'").replaceAll(/\s+/g, " ")}\``;
 }
 
-/** Text from outside as a code block. */
-export function codeBlock(text: string): string {
-  return `\`\`\`${esc(text).replaceAll("```", "'''")}\`\`\``;
-}
-
 /** The first line of a text from outside, at most so long; the rest belongs into a thread. Not escaped. */
 export function firstLine(text: string, most: number): string {
   const line = text.split("\n")[0]?.trim() ?? "";

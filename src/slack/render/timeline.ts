@@ -4,15 +4,29 @@ import { numberOf, textOf } from "../../report/facts.ts";
 import { clockSeconds, code, duration, esc, firstLine, plainName } from "./text.ts";
 import { phaseWords, stepWords, windowWords } from "./words.ts";
 
-/** What happened when, a line an event, newest last, for Slack. Steps that merely began or ended stay in the file's timeline. */
-export function renderTimeline(events: readonly JournalEvent[], most: number): string {
+/** How much of the log `/migrate timeline` shows: lines, and characters of Slack text. */
+export interface TimelineRoom {
+  readonly lines: number;
+  readonly characters: number;
+}
+
+/**
+ * What happened when, a line an event, newest last, for Slack. Where not all fits the oldest go. Steps that merely began or
+ * ended stay in the file's timeline.
+ */
+export function renderTimeline(events: readonly JournalEvent[], room: TimelineRoom): string {
   const told = events.flatMap((event) => {
     const says = sentence(event);
     return says === undefined ? [] : [`${clockSeconds(event.at)}  ${says}`];
   });
-  const left = told.length - most;
-  const head = left > 0 ? [`_${left} earlier; the final report has every step_`] : [];
-  return [...head, ...told.slice(-most)].join("\n");
+  const shown = told.slice(-room.lines);
+  const more = (): string[] => {
+    const left = told.length - shown.length;
+    return left > 0 ? [`_${left} earlier; the final report has every step_`] : [];
+  };
+  const joined = (): string => [...more(), ...shown].join("\n");
+  while (joined().length > room.characters && shown.length > 1) shown.shift();
+  return joined();
 }
 
 /** Kinds that only a machine wants to know, or that another line says already. */
