@@ -39,3 +39,13 @@ export const windowFacts = {
 export function windowOf(phase: Phase): WindowName | undefined {
   return windowNames.find((name) => windowFacts[name].phase === phase);
 }
+
+/** The window whose point of no return was passed last: it says where the application's writes belong now. Pure. */
+export function lastPassed(
+  windows: readonly { readonly name: WindowName; readonly noReturnAt?: Date | undefined }[],
+): "window-1" | "window-2" | undefined {
+  const passed = (name: WindowName): boolean =>
+    windows.some((each) => each.name === name && each.noReturnAt !== undefined);
+  if (passed("window-2")) return "window-2";
+  return passed("window-1") ? "window-1" : undefined;
+}

@@ -6,8 +6,6 @@ export interface Vote {
   readonly person: string;
   readonly slackUser: string;
   readonly decision: "approve" | "veto";
-  readonly source: "event" | "reconcile";
-  readonly eventId: string | undefined;
   readonly eligible: boolean;
   /** Why it does not count, where it does not. */
   readonly reason: string | undefined;
@@ -20,8 +18,6 @@ interface VoteRow {
   person: string;
   slack_user: string;
   decision: "approve" | "veto";
-  source: "event" | "reconcile";
-  event_id: string | null;
   eligible: boolean;
   reason: string | null;
   observed_at: Date;
@@ -34,8 +30,6 @@ function fromRow(row: VoteRow): Vote {
     person: row.person,
     slackUser: row.slack_user,
     decision: row.decision,
-    source: row.source,
-    eventId: row.event_id ?? undefined,
     eligible: row.eligible,
     reason: row.reason ?? undefined,
     observedAt: row.observed_at,
@@ -44,15 +38,14 @@ function fromRow(row: VoteRow): Vote {
 }
 
 /**
- * Bot: records a standing vote. One that was withdrawn stands again; a repetition changes nothing but its eligibility.
+ * Bot: records a standing vote, as a look at the message found it; events only bring such a look about. One that was withdrawn stands again; a repetition changes nothing but its eligibility.
  * `seenFrom`: when the look began that saw it, by the journal's clock; a withdrawal recorded since is newer and is kept.
  * Once the approval is consumed, what was said to it stays said: only a veto may still come to count.
  * @returns whether this is news: a first vote, or one that stands again.
  */
 export async function upsertVote(
   db: Queryable,
-  vote: Pick<Vote, "approvalId" | "person" | "slackUser" | "decision" | "source" | "eligible"> & {
-    readonly eventId?: string;
+  vote: Pick<Vote, "approvalId" | "person" | "slackUser" | "decision" | "eligible"> & {
     readonly reason?: string;
     readonly seenFrom?: Date;
   },
@@ -60,26 +53,16 @@ export async function upsertVote(
   const [row] = await db.query<{ news: boolean }>(
     `with before as (
        select withdrawn_at from journal.vote where approval_id = $1 and slack_user = $3 and decision = $4)
-     insert into journal.vote as v (approval_id, person, slack_user, decision, source, event_id, eligible, reason)
-     values ($1, $2, $3, $4, $5, $6, $7, $8)
+     insert into journal.vote as v (approval_id, person, slack_user, decision, source, eligible, reason)
+     values ($1, $2, $3, $4, 'reconcile', $5, $6)
      on conflict (approval_id, slack_user, decision) do update set eligible = excluded.eligible,
        reason = excluded.reason, withdrawn_at = null,
        observed_at = case when v.withdrawn_at is null then v.observed_at else clock_timestamp() end
-       where (v.withdrawn_at is null or $9::timestamptz is null or v.withdrawn_at < $9)
+       where (v.withdrawn_at is null or $7::timestamptz is null or v.withdrawn_at < $7)
          and (v.decision = 'veto' and excluded.eligible
            or not exists (select from journal.approval a where a.id = v.approval_id and a.state = 'CONSUMED'))
      returning not exists (select from before where withdrawn_at is null) as news`,
-    [
-      vote.approvalId,
-      vote.person,
-      vote.slackUser,
-      vote.decision,
-      vote.source,
-      vote.eventId,
-      vote.eligible,
-      vote.reason,
-      vote.seenFrom,
-    ],
+    [vote.approvalId, vote.person, vote.slackUser, vote.decision, vote.eligible, vote.reason, vote.seenFrom],
   );
   return row?.news ?? false;
 }
@@ -100,7 +83,7 @@ export async function withdrawVote(
 /** All votes on these approvals, withdrawn ones included, oldest first. */
 export async function votesOn(db: Queryable, approvalIds: readonly string[]): Promise<Vote[]> {
   const rows = await db.query<VoteRow>(
-    `select approval_id, person, slack_user, decision, source, event_id, eligible, reason, observed_at, withdrawn_at
+    `select approval_id, person, slack_user, decision, eligible, reason, observed_at, withdrawn_at
      from journal.vote where approval_id = any ($1) order by observed_at, person`,
     [[...approvalIds]],
   );

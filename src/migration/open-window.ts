@@ -7,6 +7,7 @@ import { readAttestation, requestClaim } from "../journal/claims.ts";
 import { appendEvent } from "../journal/events.ts";
 import { fenced } from "../journal/fenced.ts";
 import { getMigration, requesters } from "../journal/migrations.ts";
+import { journalNow } from "../journal/now.ts";
 import { getPhaseRun } from "../journal/phase-runs.ts";
 import { windowFacts, type WindowName } from "../journal/phase.ts";
 import { currentWindow, openWindowRow, type WindowRun } from "../journal/windows.ts";
@@ -174,9 +175,4 @@ export function neededMs({ forecastMs }: Pick<WindowRun, "forecastMs">): number 
 
 function closed(reasons: readonly string[]): DrawbridgeError {
   return new DrawbridgeError("DB_GATE_CLOSED", `the window stays closed: ${reasons.join(", ")}`);
-}
-
-async function journalNow(tx: Queryable): Promise<Date> {
-  const [row] = await tx.query<{ now: Date }>("select clock_timestamp() as now");
-  return row?.now ?? new Date();
 }

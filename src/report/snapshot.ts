@@ -1,4 +1,4 @@
-import { type Phase, phases, type WindowName } from "../journal/phase.ts";
+import { lastPassed, type Phase, phases } from "../journal/phase.ts";
 import type { Queryable } from "../postgres/connect.ts";
 import { type ApprovalView, approvalViews } from "./approvals.ts";
 import { type GlassView, glassViews } from "./break-glass.ts";
@@ -185,12 +185,11 @@ function bridgeFaultOf({ migration, agent, phases: runs }: JournalRows): Fault |
   };
 }
 
-/** The points of no return that were passed say which database is the primary. */
+const writesGoAfter = { "window-1": "bridge", "window-2": "target" } as const;
+
 function writesGoOf(windows: readonly WindowView[]): WritesGo {
-  const passed = (name: WindowName): boolean =>
-    windows.some((each) => each.name === name && each.noReturnAt !== undefined);
-  if (passed("window-2")) return "target";
-  return passed("window-1") ? "bridge" : "heroku";
+  const passed = lastPassed(windows);
+  return passed === undefined ? "heroku" : writesGoAfter[passed];
 }
 
 function heardAt(rows: JournalRows): Date | undefined {

@@ -1,6 +1,6 @@
 import type { Clock } from "../clock.ts";
 import { approvalByMessage, openApprovals } from "../journal/approvals-rows.ts";
-import { databaseNow } from "./judge.ts";
+import { journalNow } from "../journal/now.ts";
 import { startLoop, type Loop } from "./loop.ts";
 import { remind } from "./remind.ts";
 import { tendApproval, type TendDeps } from "./tend.ts";
@@ -27,7 +27,7 @@ export function approvalsRounds(deps: TendDeps): ApprovalsRounds {
     round: async () => {
       const open = await openApprovals(deps.journal.db, deps.settings.migration);
       if (open.length === 0) return;
-      const now = await databaseNow(deps.journal);
+      const now = await journalNow(deps.journal.db);
       for (const approval of open) {
         const rested = performance.now() - (lookedAt.get(approval.id) ?? Number.NEGATIVE_INFINITY);
         const restMs = approval.state === "CONSUMED" ? inWindowMs : restingMs;

@@ -3,10 +3,11 @@ import type { AttestedApproval } from "../approvals/attestation.ts";
 import { type Approval, getApproval, keepVerdict } from "../journal/approvals-rows.ts";
 import { type ClaimRequest, unansweredClaims, writeAttestation } from "../journal/claims.ts";
 import type { JsonObject } from "../journal/json.ts";
+import { journalNow } from "../journal/now.ts";
 import { touchOutbox } from "../journal/outbox.ts";
 import { vetoesSaid } from "../journal/stored-reactions.ts";
 import type { Log } from "../log.ts";
-import { databaseNow, judge, type JudgeDeps, storeVote, votesIn } from "./judge.ts";
+import { judge, type JudgeDeps, storeVote, votesIn } from "./judge.ts";
 import { lookAt } from "./look.ts";
 
 /** What attesting needs. */
@@ -26,7 +27,7 @@ export async function attestAll(deps: AttestDeps): Promise<void> {
 async function attest(deps: AttestDeps, claim: ClaimRequest): Promise<void> {
   const { db } = deps.journal;
   // before anything is read: whatever is said from now on may be missing from what we attest
-  const seenFrom = await databaseNow(deps.journal);
+  const seenFrom = await journalNow(deps.journal.db);
   const approvals = await Promise.all(claim.approvals.map((id) => attestOne(deps, id, seenFrom)));
   const facts: JsonObject = JSON.parse(JSON.stringify({ approvals }));
   await writeAttestation(db, claim.nonce, facts, seenFrom);

@@ -16,7 +16,7 @@ export interface SlackClients {
   readonly chatter: WebClient;
 }
 
-/** Opens both. Neither repeats a call by itself: a lost answer would become a second message. */
+/** Opens them. None repeats a call by itself: a lost answer would become a second message. */
 export function openClients(settings: BotSettings, token: Secret, log: Log): SlackClients {
   const open = (purpose: string, budget: Budget = {}): WebClient =>
     new PatientClient(budget, token.reveal(), {

@@ -69,16 +69,10 @@ export async function storeVote(
   vote: FoundVote,
   seenFrom: Date,
 ): Promise<boolean> {
-  const isNew = await upsertVote(db, { approvalId: id, source: "reconcile", ...vote, seenFrom });
+  const isNew = await upsertVote(db, { approvalId: id, ...vote, seenFrom });
   if (!isNew) return false;
   const { decision, eligible, reason } = vote;
   const facts = { approval: id, gate, step, decision, eligible, reason };
   await appendEvent(db, { migrationId, kind: "vote", actor: vote.person, facts });
   return true;
-}
-
-/** Now, by the journal's clock. */
-export async function databaseNow(journal: Journal): Promise<Date> {
-  const [row] = await journal.db.query<{ now: Date }>("select clock_timestamp() as now");
-  return row?.now ?? new Date();
 }

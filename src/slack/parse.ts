@@ -75,11 +75,6 @@ export function parseCommand(text: string): Parsed {
     : { ok: false, problem: `after \`${verb}\` comes ${rule.says}` };
 }
 
-/** The text that {@link parseCommand} reads as this command. */
-export function commandText(verb: Verb, args: Readonly<Record<string, string>>): string {
-  return [verb, ...Object.values(args)].join(" ");
-}
-
 function wordOf(rule: Argument, verb: Verb, argument: string): Parsed {
   const words = rule.words ?? [];
   const exact = words.find((word) => word === argument.toLowerCase());

@@ -9,6 +9,7 @@ import {
   placeApproval,
 } from "../journal/approvals-rows.ts";
 import { appendEvent } from "../journal/events.ts";
+import { journalNow } from "../journal/now.ts";
 import { getOutbox, intend, touchOutbox } from "../journal/outbox.ts";
 import { vetoesSaid } from "../journal/stored-reactions.ts";
 import { votesOn, withdrawVote } from "../journal/votes.ts";
@@ -16,7 +17,7 @@ import type { Log } from "../log.ts";
 import type { Queryable } from "../postgres/connect.ts";
 import { slackFault } from "./client.ts";
 import { hint } from "./hints.ts";
-import { databaseNow, judge, type JudgeDeps, storeVote, votesIn } from "./judge.ts";
+import { judge, type JudgeDeps, storeVote, votesIn } from "./judge.ts";
 import { isGone, isShared, lookAt } from "./look.ts";
 import { tellExpired } from "./remind.ts";
 
@@ -32,7 +33,7 @@ export interface TendDeps extends JudgeDeps {
  */
 export async function tendApproval(deps: TendDeps, approval: Approval): Promise<void> {
   const { db } = deps.journal;
-  const now = await databaseNow(deps.journal);
+  const now = await journalNow(deps.journal.db);
   if (approval.state === "OPENING") return openGate(deps, approval, now);
   const { id, channel, messageTs } = approval;
   if (channel === undefined || messageTs === undefined) return;

@@ -1,50 +1,14 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { waitFor } from "../../src/clock.ts";
-import { createApproval } from "../../src/journal/approvals-rows.ts";
 import { requestClaim, writeAttestation } from "../../src/journal/claims.ts";
 import { appendEvent } from "../../src/journal/events.ts";
-import { createDraft, setIntent } from "../../src/journal/migrations.ts";
+import { setIntent } from "../../src/journal/migrations.ts";
 import { intend } from "../../src/journal/outbox.ts";
-import { startCluster, type TestCluster } from "../support/cluster.ts";
-import { makeJournal, type TestJournal } from "../support/journal.ts";
+import { journalOfFile } from "../support/journal-of-file.ts";
+import { journalKit, passwordsCount } from "./kit.ts";
 
-// passwords count, so that the roles' own credentials are what is tested
-const hba = "local all all trust\nhost all postgres all trust\nhost all all all scram-sha-256";
-let cluster: TestCluster;
-let journal: TestJournal;
-let made = 0;
-
-beforeAll(async () => {
-  cluster = await startCluster({ hba });
-  journal = await makeJournal(cluster);
-});
-afterAll(async () => {
-  await journal[Symbol.asyncDispose]();
-  await cluster[Symbol.asyncDispose]();
-});
-
-async function migration(): Promise<string> {
-  const id = `shop-${++made}`;
-  await createDraft(journal.worker, { id, driver: "dan", configDigest: "c0ffee" });
-  return id;
-}
-
-async function approval(id: string, windowId?: number): Promise<string> {
-  const name = `${id}-maintenance-${++made}`;
-  await createApproval(journal.worker, {
-    id: name,
-    migrationId: id,
-    windowId,
-    gate: "maintenance",
-    step: "turn-maintenance-on",
-    digest: "d1",
-    subject: { app: "shop" },
-    evidence: {},
-    requesters: ["dan"],
-    expiresInMs: 60_000,
-  });
-  return name;
-}
+const { journal } = await journalOfFile({ hba: passwordsCount });
+const { migration, approval } = journalKit(journal);
 
 describe("the journal", () => {
   test("changes are announced to whoever listens", async () => {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { waitFor } from "../../src/clock.ts";
 import {
   deleteMintedAgent,
@@ -9,12 +9,12 @@ import {
   writeAgentState,
 } from "../../src/journal/agent-goals.ts";
 import { agentJournal } from "../../src/journal/agent-journal.ts";
-import { createApproval, moveApproval, placeApproval } from "../../src/journal/approvals-rows.ts";
+import { moveApproval, placeApproval } from "../../src/journal/approvals-rows.ts";
 import { startAttempt } from "../../src/journal/attempts.ts";
 import { readAttestation, requestClaim, unansweredClaims, writeAttestation } from "../../src/journal/claims.ts";
 import { appendEvent } from "../../src/journal/events.ts";
 import { initJournal } from "../../src/journal/init.ts";
-import { createDraft, listActive, setIntent } from "../../src/journal/migrations.ts";
+import { listActive, setIntent } from "../../src/journal/migrations.ts";
 import { openJournal } from "../../src/journal/open.ts";
 import { markPhase } from "../../src/journal/phase-runs.ts";
 import { readUndoNote, writeUndoNote } from "../../src/journal/undo-notes.ts";
@@ -23,46 +23,12 @@ import { askWindow } from "../../src/journal/windows.ts";
 import { scramVerifier } from "../../src/postgres/scram.ts";
 import { sqlState } from "../../src/postgres/sql-error.ts";
 import { Secret } from "../../src/redact.ts";
-import { startCluster, type TestCluster } from "../support/cluster.ts";
-import { makeJournal, type TestJournal } from "../support/journal.ts";
+import { journalOfFile } from "../support/journal-of-file.ts";
+import { makeJournal } from "../support/journal.ts";
+import { journalKit, passwordsCount } from "./kit.ts";
 
-// passwords count, so that the roles' own credentials are what is tested
-const hba = "local all all trust\nhost all postgres all trust\nhost all all all scram-sha-256";
-let cluster: TestCluster;
-let journal: TestJournal;
-let made = 0;
-
-beforeAll(async () => {
-  cluster = await startCluster({ hba });
-  journal = await makeJournal(cluster);
-});
-afterAll(async () => {
-  await journal[Symbol.asyncDispose]();
-  await cluster[Symbol.asyncDispose]();
-});
-
-async function migration(): Promise<string> {
-  const id = `shop-${++made}`;
-  await createDraft(journal.worker, { id, driver: "dan", configDigest: "c0ffee" });
-  return id;
-}
-
-async function approval(id: string, windowId?: number): Promise<string> {
-  const name = `${id}-maintenance-${++made}`;
-  await createApproval(journal.worker, {
-    id: name,
-    migrationId: id,
-    windowId,
-    gate: "maintenance",
-    step: "turn-maintenance-on",
-    digest: "d1",
-    subject: { app: "shop" },
-    evidence: {},
-    requesters: ["dan"],
-    expiresInMs: 60_000,
-  });
-  return name;
-}
+const { cluster, journal } = await journalOfFile({ hba: passwordsCount });
+const { migration, approval } = journalKit(journal);
 
 /** The server's own refusal, not a fault of ours. */
 async function refused(act: Promise<unknown>): Promise<void> {
@@ -123,7 +89,6 @@ describe("what the database itself refuses", () => {
       person: "ann",
       slackUser: "U1",
       decision: "approve",
-      source: "event",
       eligible: true,
     } as const;
     await refused(upsertVote(journal.worker, vote));

@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { createApproval, moveApproval } from "../../src/journal/approvals-rows.ts";
+import { describe, expect, test } from "vitest";
+import { moveApproval } from "../../src/journal/approvals-rows.ts";
 import {
   attemptsOf,
   finishAttempt,
@@ -33,46 +33,11 @@ import {
   passNoReturn,
   windowStops,
 } from "../../src/journal/windows.ts";
-import { startCluster, type TestCluster } from "../support/cluster.ts";
-import { makeJournal, type TestJournal } from "../support/journal.ts";
+import { journalOfFile } from "../support/journal-of-file.ts";
+import { journalKit, passwordsCount } from "./kit.ts";
 
-// passwords count, so that the roles' own credentials are what is tested
-const hba = "local all all trust\nhost all postgres all trust\nhost all all all scram-sha-256";
-let cluster: TestCluster;
-let journal: TestJournal;
-let made = 0;
-
-beforeAll(async () => {
-  cluster = await startCluster({ hba });
-  journal = await makeJournal(cluster);
-});
-afterAll(async () => {
-  await journal[Symbol.asyncDispose]();
-  await cluster[Symbol.asyncDispose]();
-});
-
-async function migration(): Promise<string> {
-  const id = `shop-${++made}`;
-  await createDraft(journal.worker, { id, driver: "dan", configDigest: "c0ffee" });
-  return id;
-}
-
-async function approval(id: string, windowId?: number): Promise<string> {
-  const name = `${id}-maintenance-${++made}`;
-  await createApproval(journal.worker, {
-    id: name,
-    migrationId: id,
-    windowId,
-    gate: "maintenance",
-    step: "turn-maintenance-on",
-    digest: "d1",
-    subject: { app: "shop" },
-    evidence: {},
-    requesters: ["dan"],
-    expiresInMs: 60_000,
-  });
-  return name;
-}
+const { journal } = await journalOfFile({ hba: passwordsCount });
+const { migration, approval } = journalKit(journal);
 
 describe("what the journal keeps", () => {
   test("migrations, intent and requesters", async () => {
@@ -145,7 +110,6 @@ describe("what the journal keeps", () => {
       person: "bob",
       slackUser: "U2",
       decision: "veto",
-      source: "event",
       eligible: true,
     });
     expect(await windowStops(journal.worker, first)).toMatchObject({ stoppedBy: { person: "bob", how: "vetoed" } });
@@ -174,7 +138,6 @@ describe("what the journal keeps", () => {
       person: "ann",
       slackUser: "U1",
       decision: "approve",
-      source: "event",
       eligible: true,
     } as const;
     expect(await upsertVote(journal.bot, vote)).toBe(true);

@@ -90,7 +90,6 @@ describe("a window", () => {
           person: "bob",
           slackUser: "U2",
           decision: "veto",
-          source: "event",
           eligible: true,
         }),
       DB_ABORTED: (id) => setIntent(journal.worker, id, "abort", "ann"),

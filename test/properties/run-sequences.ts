@@ -60,6 +60,8 @@ export async function runSequences(cluster: TestCluster, ask: Sequences): Promis
       ...(ask.path === undefined ? {} : { path: ask.path }),
       endOnFailure: once,
       interruptAfterTimeLimit: 1_800_000,
+      // a run that was cut short has proven less than it says
+      markInterruptAsFailure: true,
     });
   const ended = await Promise.allSettled(
     Array.from({ length: ask.path === undefined ? lanes : 1 }, (_, at) => lane(at)),

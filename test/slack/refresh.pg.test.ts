@@ -40,7 +40,7 @@ it("a card that asks is edited when votes are quiet, and at once when the window
   await waitFor(async () => (await round()) > first, { what: "the card to ask", deadlineMs: 10_000, everyMs: 100 });
   const asked = await revision();
   const vote = { approvalId: "g", person: "ann", slackUser: "UANN", decision: "approve", eligible: true } as const;
-  await upsertVote(db, { ...vote, source: "event" });
+  await upsertVote(db, vote);
   expect(await round()).toBe(asked);
   await openWindowRow(db, windowId, 60_000, {});
   expect(await round()).toBeGreaterThan(asked);

@@ -1,6 +1,7 @@
 import type { Migration } from "../../journal/migrations.ts";
 import { getMigration } from "../../journal/migrations.ts";
 import type { Journal } from "../../journal/open.ts";
+import { lastPassed } from "../../journal/phase.ts";
 import { type WindowRun, windowRuns } from "../../journal/windows.ts";
 import { abortRefusal } from "../commands/intent.ts";
 import { leaseClass } from "../lease.ts";
@@ -14,11 +15,11 @@ export type Primary = "source" | "bridge" | "target";
 
 /** The points of no return that were passed say which database is the primary; any other is behind, or about to be. Pure. */
 export function primaryOf(windows: readonly WindowRun[]): Primary {
-  const passed = (name: WindowRun["name"]): boolean =>
-    windows.some((each) => each.name === name && each.noReturnAt !== undefined);
-  if (passed("window-2")) return "target";
-  return passed("window-1") ? "bridge" : "source";
+  const passed = lastPassed(windows);
+  return passed === undefined ? "source" : primaryAfter[passed];
 }
+
+const primaryAfter = { "window-1": "bridge", "window-2": "target" } as const;
 
 /** The journal as somebody finds it who is about to break the glass. */
 export interface Outlook {

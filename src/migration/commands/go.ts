@@ -1,5 +1,6 @@
 import { approvalsOf } from "../../journal/approvals-rows.ts";
 import { addRequester, getMigration } from "../../journal/migrations.ts";
+import { journalNow } from "../../journal/now.ts";
 import { windowFacts } from "../../journal/phase.ts";
 import { currentWindow } from "../../journal/windows.ts";
 import { neededMs, openWindow } from "../open-window.ts";
@@ -25,8 +26,7 @@ export const goCommand: CommandHandler = async (world, { command, ring }) => {
   }
   if (window.state === "open") return refused(`${window.name.replace("-", " ")} is open already.`);
   const approvals = await approvalsOf(db, migration.id, window.id);
-  const [clock] = await db.query<{ now: Date }>("select clock_timestamp() as now");
-  const missing = whatIsMissing(approvals, clock?.now ?? world.clock.now(), neededMs(window));
+  const missing = whatIsMissing(approvals, await journalNow(db), neededMs(window));
   if (missing !== undefined) return refused(missing);
   // the agent may have found only since people voted that the bridge cannot take over: no vote is used up for that
   if (window.name === "window-1") await demandPromotable(world);

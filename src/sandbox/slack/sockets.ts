@@ -52,14 +52,8 @@ export function openSockets(ws: Workspace): Sockets {
     upgrade: (request, socket) => {
       const ticket = new URL(request.url ?? "/", "http://slack").searchParams.get("ticket") ?? "";
       if (!tickets.delete(ticket) || open.length >= 10) return void socket.destroy();
-      const one: Open = {
-        end: acceptWebSocket(
-          request,
-          socket,
-          callsOf(() => one, open),
-        ),
-        waiting: new Map(),
-      };
+      const calls = callsOf(() => one, open);
+      const one: Open = { end: acceptWebSocket(request, socket, calls), waiting: new Map() };
       open.push(one);
       note(ws, "control", "socket", "opened", { count: open.length });
       one.end.send(
@@ -69,22 +63,7 @@ export function openSockets(ws: Workspace): Sockets {
     call: async (envelope, deadlineMs) => {
       turn += 1;
       const one = open[turn % Math.max(1, open.length)];
-      if (one === undefined) return { kind: "connection_failed" };
-      const id = randomBytes(8).toString("hex");
-      const isCut = ws.faults.happens("cutSockets");
-      const cutsBefore = isCut && ws.faults.upTo(1) === 0;
-      const answer = new Promise<EnvelopeAnswer>((resolve) => one.waiting.set(id, resolve));
-      if (!cutsBefore) one.end.send(JSON.stringify({ envelope_id: id, ...envelope }));
-      if (isCut) {
-        note(ws, "control", "socket", "cut (fault)", { before: cutsBefore });
-        // after it was sent, and before an acknowledgement can be read
-        setImmediate(() => one.end.cut());
-      }
-      const late = setTimeout(() => one.waiting.get(id)?.({ kind: "http_timeout" }), deadlineMs);
-      return answer.finally(() => {
-        clearTimeout(late);
-        one.waiting.delete(id);
-      });
+      return one === undefined ? { kind: "connection_failed" } : callOver(ws, one, envelope, deadlineMs);
     },
     disconnect: (reason) => {
       for (const { end } of open) end.send(JSON.stringify({ type: "disconnect", reason, debug_info: {} }));
@@ -95,6 +74,30 @@ export function openSockets(ws: Workspace): Sockets {
       for (const { end } of open) end.cut();
     },
   };
+}
+
+/** Sends an envelope over one socket, and cuts the socket before or after where the fault says so. */
+async function callOver(
+  ws: Workspace,
+  { end, waiting }: Open,
+  envelope: Readonly<Record<string, unknown>>,
+  deadlineMs: number,
+): Promise<EnvelopeAnswer> {
+  const id = randomBytes(8).toString("hex");
+  const isCut = ws.faults.happens("cutSockets");
+  const cutsBefore = isCut && ws.faults.upTo(1) === 0;
+  const answer = new Promise<EnvelopeAnswer>((resolve) => waiting.set(id, resolve));
+  if (!cutsBefore) end.send(JSON.stringify({ envelope_id: id, ...envelope }));
+  if (isCut) {
+    note(ws, "control", "socket", "cut (fault)", { before: cutsBefore });
+    // after it was sent, and before an acknowledgement can be read
+    setImmediate(() => end.cut());
+  }
+  const late = setTimeout(() => waiting.get(id)?.({ kind: "http_timeout" }), deadlineMs);
+  return answer.finally(() => {
+    clearTimeout(late);
+    waiting.delete(id);
+  });
 }
 
 function callsOf(self: () => Open, open: Open[]) {
