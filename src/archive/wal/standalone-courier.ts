@@ -9,7 +9,7 @@ import { courierPid, isAlive, type Spool } from "./spool.ts";
 
 /** How a courier without an agent is run. */
 export interface StandaloneOptions extends ServeRestoresOptions {
-  /** The server's data directory; its `postmaster.pid` says whether anybody is left to be served. */
+  /** The server's data directory; its `postmaster.pid` says whether the server that we began with still runs. */
   readonly dataDir: string;
   /** First segment to fetch. */
   readonly startAt?: string | undefined;
@@ -21,12 +21,13 @@ export interface StandaloneOptions extends ServeRestoresOptions {
 export type StandaloneEnd = "stopped" | "server gone" | "idle" | "already served";
 
 /**
- * Serves the `restore_command` of a cluster that was restored by hand, and ends by itself when its server is gone or has
- * long not asked (after a promotion it never asks again). Needs nothing on disk but the spool.
+ * Serves the `restore_command` of a cluster that was restored by hand, and ends by itself when its server is gone, also
+ * when another one runs in its place, or has long not asked (after a promotion it never asks again). Needs nothing on disk but the spool.
  */
 export async function serveStandalone(options: StandaloneOptions): Promise<StandaloneEnd> {
   const { spool, dataDir, signal, clock = systemClock, idleMs = 10 * 60_000 } = options;
   if ((await courierPid(spool)) !== undefined) return "already served";
+  const server = await runningServer(dataDir);
   const stop = new AbortController();
   const both = AbortSignal.any([signal, stop.signal]);
   const service = await serveRestores({ ...options, clock, signal: both });
@@ -36,7 +37,7 @@ export async function serveStandalone(options: StandaloneOptions): Promise<Stand
   while (!both.aborted) {
     await clock.sleep(1_000, both).catch(() => undefined);
     if (both.aborted) break;
-    if (!(await isServerUp(dataDir))) end = "server gone";
+    if (server === undefined || (await runningServer(dataDir)) !== server) end = "server gone";
     else if (clock.now().getTime() - service.lastAskedAt().getTime() > idleMs) end = "idle";
     if (end !== "stopped") stop.abort();
   }
@@ -65,8 +66,12 @@ export async function startDetached(program: string, args: readonly string[], lo
   }
 }
 
-/** The first line of `postmaster.pid` is the server's process. */
-async function isServerUp(dataDir: string): Promise<boolean> {
+/**
+ * Process and start (lines 1 and 3 of `postmaster.pid`, `miscinit.c`, CreateLockFile) of the server that runs in `dataDir`, to be
+ * compared; `undefined` when none does. A server that was started again may stand for another restore, with other keys.
+ */
+async function runningServer(dataDir: string): Promise<string | undefined> {
   const text = await readFile(join(dataDir, "postmaster.pid"), "utf8").catch(() => "");
-  return isAlive(Number.parseInt(text, 10));
+  const [pid = "", , startedAt = ""] = text.split("\n");
+  return isAlive(Number.parseInt(pid, 10)) ? `${pid} ${startedAt}` : undefined;
 }

@@ -29,10 +29,15 @@ afterAll(async () => {
   await rm(home, { recursive: true, force: true });
 });
 
+/** Writes what a server leaves in its data directory while it runs. */
+async function writePidFile(dataDir: string, pid: number, startedAt: number): Promise<void> {
+  await writeFile(join(dataDir, "postmaster.pid"), `${pid}\n${dataDir}\n${startedAt}\n5432\n${dataDir}\n`);
+}
+
 /** A courier for a server whose process is `serverPid`. */
 async function serve(serverPid: number, options: Partial<StandaloneOptions> = {}): Promise<StandaloneEnd> {
   const dataDir = await mkdtemp(join(home, "data-"));
-  await writeFile(join(dataDir, "postmaster.pid"), `${serverPid}\n${dataDir}\n`);
+  await writePidFile(dataDir, serverPid, 1_790_000_000);
   const spool = { dir: join(dataDir, "spool") };
   await prepareSpool(spool);
   return serveStandalone({
@@ -55,6 +60,25 @@ test("a courier without an agent ends when its server is gone", async () => {
   await once(server, "exit");
   expect(await serving).toBe("server gone");
 });
+
+test.each([
+  ["has another process", () => process.ppid, 1_790_000_000],
+  ["was started at another time", () => process.pid, 1_790_000_060],
+])(
+  "and when the server in that directory %s: it may be another restore, with other keys",
+  async (_, pid, startedAt) => {
+    const dataDir = await mkdtemp(join(home, "data-"));
+    await writePidFile(dataDir, process.pid, 1_790_000_000);
+    const spool = { dir: join(dataDir, "spool") };
+    await prepareSpool(spool);
+    const serving = serve(process.pid, { dataDir, spool });
+    await until("the first segment", () => existsSync(join(spool.dir, "ready", nameOf(1))));
+    expect(await isCourierAlive(spool)).toBe(true);
+    await writePidFile(dataDir, pid(), startedAt);
+    expect(await serving).toBe("server gone");
+    expect(await isCourierAlive(spool)).toBe(false);
+  },
+);
 
 test("and when nobody has asked for long, as after a promotion", async () => {
   expect(await serve(process.pid, { idleMs: 10 })).toBe("idle");
