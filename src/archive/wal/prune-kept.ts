@@ -1,5 +1,5 @@
 import { readdir, rm } from "node:fs/promises";
-import { parseSegmentName, parseWalObject, usualSegmentBytes, walKind } from "../format/wal-names.ts";
+import { parseSegmentName, parseWalObject, walKind } from "../format/wal-names.ts";
 import { inSpool, type Spool } from "./spool.ts";
 
 /** Segments before the one taken last that are kept in any case: a promotion asks for the last one again. */
@@ -9,7 +9,7 @@ const keptAnyway = 4n;
  * Removes kept objects that nobody can ask for again: those before `taken` and its last few, unless they are at or above
  * the restart point that PostgreSQL told last (`%r`; all zeros before the first one).
  */
-export async function pruneKept(spool: Spool, taken: string, segmentBytes = usualSegmentBytes): Promise<void> {
+export async function pruneKept(spool: Spool, taken: string, segmentBytes: number): Promise<void> {
   const told = (await readdir(inSpool(spool, "from"))).filter((name) => walKind(name) === "segment").toSorted();
   const least = leastNeeded(taken, told, segmentBytes);
   for (const object of await readdir(inSpool(spool, "kept"))) {

@@ -225,8 +225,9 @@ class Service {
     this.prefetcher.taken(name);
     onTaken?.(name);
     this.#takenSincePruned += 1;
-    if (this.#takenSincePruned < 16) return;
+    const { segmentBytes } = source.known();
+    if (this.#takenSincePruned < 16 || segmentBytes === undefined) return;
     this.#takenSincePruned = 0;
-    void pruneKept(spool, name, source.known().segmentBytes).catch(() => undefined);
+    void pruneKept(spool, name, segmentBytes).catch(() => undefined);
   }
 }

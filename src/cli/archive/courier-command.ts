@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { nextSegment, usualSegmentBytes, walKind } from "../../archive/format/wal-names.ts";
+import { nextSegment } from "../../archive/format/wal-names.ts";
+import type { DecodedWal } from "../../archive/wal/decode-job.ts";
 import type { RestoreMode } from "../../archive/wal/serve-restores.ts";
 import { isCourierAlive, serveStandalone, startDetached } from "../../archive/wal/standalone-courier.ts";
 import { WalSource } from "../../archive/wal/wal-source.ts";
@@ -41,17 +42,19 @@ export async function courierCommand(options: CourierOptions): Promise<void> {
 }
 
 /**
- * Sees to it that a courier serves the server in whose data directory we run. One that does not start is no failure: the
- * next segment is then fetched as this one was.
+ * Sees to it that a courier serves the server in whose data directory we run, from the segment after `name` on. `fetched`: what
+ * was found in `name`. One that does not start is no failure: the next segment is then fetched as this one was.
  */
 export async function startCourier(
-  fetched: string,
+  name: string,
+  fetched: DecodedWal,
   mode: RestoreMode,
   options: ArchiveOptions & { readonly spool?: string },
 ): Promise<void> {
   const { spool } = options;
-  if (spool === undefined || walKind(fetched) !== "segment" || (await isCourierAlive({ dir: spool }))) return;
-  const startAt = nextSegment(fetched, usualSegmentBytes);
+  // what has no facts is no segment
+  if (spool === undefined || fetched.facts === undefined || (await isCourierAlive({ dir: spool }))) return;
+  const startAt = nextSegment(name, fetched.facts.segmentBytes);
   const [node = "", ...args] = courierWords(options, { mode, spool, dataDir: process.cwd(), startAt });
   await startDetached(node, args, join(spool, "courier.log")).catch(() => undefined);
 }

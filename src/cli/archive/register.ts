@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
+import type { RestoreMode } from "../../archive/wal/serve-restores.ts";
 import { DrawbridgeError } from "../../errors.ts";
 import type { CheckOptions } from "./check-command.ts";
 import type { CourierOptions } from "./courier-command.ts";
@@ -91,12 +92,7 @@ function addWal(archive: Command): void {
   common(archive.command("wal"), "fetch one WAL segment or history file, proven to be whole; also for restore_command")
     .argument("<segment>", "its name, as PostgreSQL says %f")
     .argument("<dest>", "where to put it: a file that gets its name when it is whole, or a directory")
-    .addOption(
-      new Option("--for <mode>", "answer PostgreSQL's restore_command (written by `archive restore`)").choices([
-        "standby",
-        "recover-to-end",
-      ]),
-    )
+    .addOption(forOption("answer PostgreSQL's restore_command (written by `archive restore`)"))
     .addOption(new Option("--spool <dir>", "with --for: where a courier leaves what it fetches ahead").hideHelp())
     .addHelpText(
       "after",
@@ -111,7 +107,7 @@ function addWal(archive: Command): void {
 /** Not for people: `archive wal --for` starts it. */
 function addCourier(archive: Command): void {
   common(archive.command("courier", { hidden: true }), "serve the restore_command of a cluster restored by hand")
-    .requiredOption("--for <mode>", "as for `archive wal`")
+    .addOption(forOption("as for `archive wal`").makeOptionMandatory())
     .requiredOption("--spool <dir>", "as for `archive wal`")
     .requiredOption("--data <dir>", "the data directory")
     .option("--start-at <segment>", "the first one to fetch ahead")
@@ -135,6 +131,11 @@ function common(command: Command, description: string): Command {
         action.error("error: --endpoint and --region go with s3://, not with file://");
       }
     });
+}
+
+function forOption(description: string): Option {
+  const modes: readonly RestoreMode[] = ["standby", "recover-to-end"];
+  return new Option("--for <mode>", description).choices(modes);
 }
 
 function backupOption(): Option {

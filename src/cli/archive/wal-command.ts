@@ -33,7 +33,7 @@ export async function walCommand(name: string, dest: string, options: WalCommand
     await using source = new WalSource({ store: run.store, expected: () => expected, threads: 1 });
     const found = await source.fetch(name, path, { sync: true, signal: run.signal });
     if (found !== undefined) {
-      if (options.for !== undefined) await startCourier(name, options.for, options);
+      if (options.for !== undefined) await startCourier(name, found, options.for, options);
       else writeResult(options.json === true, { name, path, found: true }, () => path);
       return 0;
     }
