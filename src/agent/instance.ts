@@ -28,6 +28,8 @@ export interface InstanceRecord {
   readonly phase: "restoring" | "restored" | "wiped";
   readonly port: number;
   readonly backup?: string;
+  /** An object of that backup was found damaged: `LATEST` takes the newest again, and only the same one is gone on with. */
+  readonly isRefused?: boolean;
   /** Tells two backups of one name apart. */
   readonly backupCompletedAt?: string;
   /** Last WAL segment that the backup needs to become consistent. */

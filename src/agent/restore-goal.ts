@@ -9,7 +9,7 @@ import { restoreBaseBackup, type RestoreProgress } from "../archive/restore/rest
 import { readBootstrapRole } from "../archive/server/bootstrap-role.ts";
 import type { ObjectStore } from "../archive/store/object-store.ts";
 import { listSegments, peekSegment } from "../archive/wal/fetch-wal.ts";
-import { asDrawbridgeError, DrawbridgeError } from "../errors.ts";
+import { asDrawbridgeError } from "../errors.ts";
 import type { AgentGoal } from "../journal/agent-rows.ts";
 import { standbySignal, type AgentContext } from "./context.ts";
 import { freePort, removeData, writeRecord, type InstancePaths, type InstanceRecord } from "./instance.ts";
@@ -48,21 +48,31 @@ export async function restoreBridge(context: AgentContext, goal: AgentGoal, hook
   const begun = { ...common, ...recordOf(chosen), ...identifierOf(goal), phase: "restoring" as const };
   await remember(context, begun);
   await hooks.onChosen(chosen.backup);
+  const stage: Stage = { isUnpacking: false };
   try {
-    const restored = (resumes && (await finishedRestore(paths))) || (await unpack(context, goal, chosen.backup, hooks));
+    const restored =
+      (resumes && (await finishedRestore(paths))) || (await unpack(context, goal, chosen.backup, hooks, stage));
     const bootstrapRole = await readBootstrapRole(paths.dataDir);
     await writeOwned(standbySignal(paths), "", user.owner);
     const backupsFolder = `restore-${goal.epoch}/`;
     await remember(context, { ...begun, ...restored, phase: "restored", bootstrapRole, backupsFolder });
   } catch (thrown) {
-    // of a damaged backup, or of what nobody can go on with, nothing is kept: the next try chooses anew
     const fault = asDrawbridgeError(thrown);
-    const isSpoiled = fault.code === "DB_ARCHIVE_INVALID" || fault.code === "DB_BAD_INPUT";
-    if (isSpoiled) await remember(context, { ...common, phase: "restoring" });
+    const isRefused = fault.code === "DB_ARCHIVE_INVALID" && fault.outcome === "terminal";
+    // what cannot be gone on with, or is wrong although all of it is there, is worth nothing; a part that is damaged in the
+    // archive was not restored, and the others are as good as before
+    if (fault.code === "DB_BAD_INPUT" || (isRefused && !stage.isUnpacking))
+      await remember(context, { ...common, phase: "restoring" });
+    else if (isRefused) await remember(context, { ...begun, isRefused: true });
     if (!resumes || fault.code !== "DB_BAD_INPUT") throw thrown;
     deps.log.warn({ fault: fault.message }, "the restore that broke off cannot be gone on with; it begins anew");
     await restoreBridge(context, goal, hooks);
   }
+}
+
+/** How far a restore came: while it unpacks, what is in its journal is good, whatever else the archive holds. */
+interface Stage {
+  isUnpacking: boolean;
 }
 
 type Restored = Required<Pick<InstanceRecord, "systemIdentifier" | "pgMajor">>;
@@ -72,7 +82,9 @@ async function unpack(
   goal: AgentGoal,
   backup: Backup,
   { onProgress, signal }: RestoreHooks,
+  stage: Stage,
 ): Promise<Restored> {
+  stage.isUnpacking = true;
   const restored = await restoreBaseBackup({
     store: deps.archive,
     backup,
@@ -81,9 +93,13 @@ async function unpack(
     journalPath: paths.restoreJournal,
     owner: user.owner,
     systemIdentifier: wantedIdentifier(goal),
-    onProgress,
+    onProgress: (progress) => {
+      stage.isUnpacking = progress.phase === "base";
+      onProgress(progress);
+    },
     signal,
   });
+  stage.isUnpacking = false;
   return { systemIdentifier: restored.systemIdentifier.toString(), pgMajor: restored.pgMajor };
 }
 
@@ -136,7 +152,7 @@ export async function remember(context: AgentContext, record: InstanceRecord): P
 
 /**
  * The base backup to restore, its WAL proven to be there, and the size of the cluster's WAL segments. For `LATEST` the one
- * that a broken-off restore was begun with comes first, as long as it will do.
+ * that a broken-off restore was begun with comes first, as long as it will do and no object of it was found damaged.
  * @throws DrawbridgeError `DB_ARCHIVE_INVALID` that says why none will do.
  */
 async function findBackup({ deps, record }: AgentContext, goal: AgentGoal, signal: AbortSignal): Promise<Chosen> {
@@ -160,7 +176,7 @@ async function findBackup({ deps, record }: AgentContext, goal: AgentGoal, signa
   // a backup of a timeline that the source never had is of somebody's test restore
   const { timeline: ours = Number.POSITIVE_INFINITY } = goal.params;
   const own = backups.filter(({ timeline }) => timeline <= ours);
-  const begun = own.filter((backup) => isBegunWith(record, backup));
+  const begun = own.filter((backup) => isBegunWith(record, backup) && record?.isRefused !== true);
   return { backup: chooseFirst(begun, (among) => choose(wanted, among)) ?? choose(wanted, own), segmentBytes };
 }
 
@@ -179,8 +195,9 @@ async function findSegmentBytes(store: ObjectStore, backups: readonly Backup[], 
     try {
       return (await peekSegment(store, backup.startSegment, signal)).segmentBytes;
     } catch (cause) {
+      const { code, outcome } = asDrawbridgeError(cause);
       // gone or damaged: that only rules this backup out, which the choice will say
-      if (!(cause instanceof DrawbridgeError) || cause.code !== "DB_ARCHIVE_INVALID") throw cause;
+      if (code !== "DB_ARCHIVE_INVALID" || outcome !== "terminal") throw cause;
     }
   }
   return usualSegmentBytes;

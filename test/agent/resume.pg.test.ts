@@ -2,6 +2,8 @@ import { fork } from "node:child_process";
 import { once } from "node:events";
 import { appendFile, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { Readable } from "node:stream";
+import { text } from "node:stream/consumers";
 import { isDeepStrictEqual } from "node:util";
 import { expect, test } from "vitest";
 import { freePort, instancePaths, prepareInstance, writeRecord } from "../../src/agent/instance.ts";
@@ -153,6 +155,63 @@ test("keys that expire in mid-restore pause it; with the renewed ones it goes on
   await expectWhole(bridge);
   expect(before).toBeGreaterThan(written.length);
   expect(again.filter((key) => written.includes(key))).toEqual([]);
+});
+
+/** Lets an agent fail, waits for it to say so, and starts another whose archive is good; what that one asked for. */
+async function failThenHeal(
+  bridge: TestBridge,
+  { heal, asked }: { readonly heal: () => void; readonly asked: () => string[] },
+): Promise<{ error: unknown; written: string[]; again: string[] }> {
+  bridge.journal.setGoal("standby");
+  bridge.startAgent();
+  const { facts } = await bridge.journal.reached("failed");
+  await bridge.stopAgent();
+  const written = await writtenIn(bridge);
+  const before = asked().length;
+  heal();
+  bridge.journal.setGoal("standby");
+  bridge.startAgent();
+  await expectWhole(bridge);
+  return { error: facts.error, written, again: [...new Set(asked().slice(before))] };
+}
+
+test.each(["retryable", "terminal"] as const)(
+  "an object that the archive does not give (%s) takes nothing back of what was restored before it",
+  async (outcome) => {
+    let isBad = true;
+    const asked: string[] = [];
+    const begun = new Set<string>();
+    const { store } = watched(async (key) => {
+      asked.push(key);
+      if (!isBad || !key.includes("tar_partitions")) return;
+      begun.add(key);
+      const fault = { outcome, retryAfterMs: 1 };
+      if (begun.size > 2) throw new DrawbridgeError("DB_ARCHIVE_INVALID", `${key}: a proxy's page`, fault);
+    });
+    await using bridge = await makeBridge(store);
+    const { error, written, again } = await failThenHeal(bridge, { heal: () => (isBad = false), asked: () => asked });
+    expect(error).toMatchObject({ code: "DB_ARCHIVE_INVALID", outcome });
+    expect(written.length).toBeGreaterThan(0);
+    expect(again.filter((key) => written.includes(key))).toEqual([]);
+  },
+);
+
+test("a whole that is wrong although every part of it could be read is unpacked from the beginning", async () => {
+  let isBad = true;
+  const asked: string[] = [];
+  const { store } = watched((key) => Promise.resolve(void asked.push(key)));
+  const get = store.get.bind(store);
+  store.get = async (key, options) => {
+    const found = await get(key, options);
+    if (!isBad || !found || !key.endsWith("sentinel.json")) return found;
+    const body = Readable.from([Buffer.from((await text(found.body)).replace("backup_label", "gone"))]);
+    return { ...found, body };
+  };
+  await using bridge = await makeBridge(store);
+  const { error, written, again } = await failThenHeal(bridge, { heal: () => (isBad = false), asked: () => asked });
+  expect(error).toMatchObject({ code: "DB_ARCHIVE_INVALID", outcome: "terminal" });
+  expect(written.length).toBe(5);
+  expect(again.filter((key) => written.includes(key)).length).toBe(5);
 });
 
 test("WAL is fetched while the base backup still downloads", async () => {

@@ -32,7 +32,7 @@ export interface PlanOptions {
 /**
  * Proves what listings alone can prove, so that no terabyte is fetched in vain: parts without a gap, the manifest's parts
  * there, WAL from the backup's start to its stop.
- * @throws DrawbridgeError what the store throws; what is wrong with the archive is returned.
+ * @throws DrawbridgeError what the store throws, a passing `DB_ARCHIVE_INVALID` too; what is wrong with the archive is returned.
  */
 export async function planRestore(options: PlanOptions): Promise<RestorePlan> {
   const { store, signal } = options;
@@ -74,7 +74,7 @@ async function lookAtWal(
     }
     return facts;
   } catch (thrown) {
-    const fault = invalidOnly(thrown);
+    const fault = damageOnly(thrown);
     problems.push({ object: backup.name, reason: `WAL that it starts with cannot be read: ${fault.message}` });
     return { segmentBytes: usualSegmentBytes, systemIdentifier: undefined };
   }
@@ -109,7 +109,7 @@ async function sumManifest(
   try {
     return (await readManifest(store, backup.name, add, signal)) ? sums : undefined;
   } catch (thrown) {
-    const fault = invalidOnly(thrown);
+    const fault = damageOnly(thrown);
     problems.push({ object: key, reason: fault.message.replace(`${key}: `, "") });
     return undefined;
   }
@@ -134,8 +134,9 @@ export function partName(key: string): string {
   return key.slice(key.lastIndexOf("/") + 1);
 }
 
-function invalidOnly(thrown: unknown): DrawbridgeError {
+/** What is wrong with the archive; what is wrong on the way to it (a proxy's page in place of an object too) is thrown on. */
+function damageOnly(thrown: unknown): DrawbridgeError {
   const fault = asDrawbridgeError(thrown);
-  if (fault.code !== "DB_ARCHIVE_INVALID") throw fault;
+  if (fault.code !== "DB_ARCHIVE_INVALID" || fault.outcome !== "terminal") throw fault;
   return fault;
 }

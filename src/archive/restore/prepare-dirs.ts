@@ -37,15 +37,13 @@ export async function startRestore(
   identity: RestoreIdentity,
 ): Promise<RestoreStart> {
   const known = await readJournal(journalPath);
-  if (known?.finished && (await exists(join(target.into, "global/pg_control")))) {
-    if (whyOtherRestore(known.identity, identity) === undefined) {
-      await removeStamps(target);
-      await rm(journalPath);
-      return { kind: "finished", restored: known.finished };
-    }
+  const why = known && whyOtherRestore(known.identity, identity);
+  if (known?.finished && why === undefined && (await exists(join(target.into, "global/pg_control")))) {
+    await removeStamps(target);
+    await rm(journalPath);
+    return { kind: "finished", restored: known.finished };
   }
   if (known && (await isStampedBy(known.id, target))) {
-    const why = whyOtherRestore(known.identity, identity);
     if (why !== undefined) {
       throw new DrawbridgeError(
         "DB_BAD_INPUT",

@@ -1,6 +1,8 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { listBackups } from "../../../src/archive/format/list-backups.ts";
+import { planRestore } from "../../../src/archive/restore/plan-restore.ts";
 import type { ObjectStore } from "../../../src/archive/store/object-store.ts";
 import { findWal, listWal } from "../../../src/archive/wal/wal-index.ts";
 import { Secret } from "../../../src/redact.ts";
@@ -107,6 +109,19 @@ describe("a restore from S3, when an answer stays spoilt", { timeout }, () => {
       proxy.before(middle, () => replace(key, noise(4_000, 8)));
       expectRefused(await restoreFrom(store), "DB_ARCHIVE_INVALID", /part_00000001.*changed since it was listed/);
     });
+  });
+});
+
+test("a proxy's page where the backup's first WAL should be: a passing error, no verdict on the archive", async () => {
+  await through(async ({ proxy, store }) => {
+    const [backup] = await listBackups(store);
+    if (!backup) throw new Error("no backup");
+    proxy.disturb(`${backup.startSegment}.lzo`, "HTML page with status 200", 1);
+    await expect(planRestore({ store, backup })).rejects.toMatchObject({
+      code: "DB_ARCHIVE_INVALID",
+      outcome: "retryable",
+    });
+    expect((await planRestore({ store, backup })).problems).toEqual([]);
   });
 });
 
