@@ -7,7 +7,7 @@ import { writeOwned } from "../restore/owned-file.ts";
 import { readBootstrapRole } from "../server/bootstrap-role.ts";
 import { parseControlLimits } from "../server/control-limits.ts";
 import type { RestoreMode } from "../wal/serve-restores.ts";
-import { prepareSpool } from "../wal/spool.ts";
+import { prepareFreshSpool } from "../wal/standalone-courier.ts";
 import { writeWalScripts } from "../wal/wal-scripts.ts";
 import { findFreePort } from "./free-port.ts";
 import { socketDirOf, standaloneFiles, type TlsFiles } from "./server-files.ts";
@@ -66,7 +66,7 @@ async function prepareWal({ walDir, user: { owner }, mode, fetch }: ConfigureOpt
   await mkdir(walDir, { recursive: true, mode: 0o700 });
   if (owner) await chown(walDir, owner.uid, owner.gid);
   const spool = { dir: join(walDir, "spool"), owner };
-  await prepareSpool(spool);
+  await prepareFreshSpool(spool);
   return (await writeWalScripts(walDir, spool, { mode, fallback: fetch })).restoreCommand;
 }
 

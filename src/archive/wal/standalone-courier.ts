@@ -1,11 +1,11 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, openSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { systemClock } from "../../clock.ts";
+import { systemClock, waitFor } from "../../clock.ts";
 import { serveRestores, type ServeRestoresOptions } from "./serve-restores.ts";
-import { courierPid, isAlive, type Spool } from "./spool.ts";
+import { courierPid, isAlive, prepareSpool, type Spool } from "./spool.ts";
 
 /** How a courier without an agent is run. */
 export interface StandaloneOptions extends ServeRestoresOptions {
@@ -48,6 +48,18 @@ export async function serveStandalone(options: StandaloneOptions): Promise<Stand
 /** Whether a courier is alive for this spool. */
 export async function isCourierAlive(spool: Spool): Promise<boolean> {
   return (await courierPid(spool)) !== undefined;
+}
+
+/**
+ * Makes a spool that holds nothing, for a cluster restored just now: segments that lie there ready would be handed to it
+ * although they are of another restore into this directory. Waits until that one's courier has seen that its server is gone.
+ * @throws DrawbridgeError `DB_WAIT_TIMEOUT` when a courier goes on serving for `deadlineMs`, in milliseconds.
+ */
+export async function prepareFreshSpool(spool: Spool, deadlineMs = 30_000): Promise<void> {
+  const what = `the courier of an earlier restore to leave ${spool.dir}`;
+  await waitFor(async () => !(await isCourierAlive(spool)), { deadlineMs, what });
+  await rm(spool.dir, { recursive: true, force: true });
+  await prepareSpool(spool);
 }
 
 /**

@@ -1,13 +1,14 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type DecodePool, openDecodePool } from "../../../src/archive/wal/decode-pool.ts";
 import { prepareSpool } from "../../../src/archive/wal/spool.ts";
 import {
   isCourierAlive,
+  prepareFreshSpool,
   serveStandalone,
   type StandaloneEnd,
   type StandaloneOptions,
@@ -100,6 +101,21 @@ test("is seen to be alive while it serves, and fetches from the first segment on
   stop.abort();
   await serving;
   expect(await isCourierAlive(spool)).toBe(false);
+});
+
+test("what an earlier restore's courier left ready is not handed to the next one", async () => {
+  const stop = new AbortController();
+  const spool = { dir: join(home, "used spool") };
+  await prepareSpool(spool);
+  const serving = serve(process.pid, { spool, signal: stop.signal });
+  const left = join(spool.dir, "ready", nameOf(1));
+  await until("the first segment", () => existsSync(left));
+  await expect(prepareFreshSpool(spool, 10)).rejects.toMatchObject({ code: "DB_WAIT_TIMEOUT" });
+  expect(existsSync(left)).toBe(true);
+  stop.abort();
+  await prepareFreshSpool(spool);
+  await serving;
+  expect(await readdir(join(spool.dir, "ready"))).toEqual([]);
 });
 
 test("is started in a session of its own, where the server's signals do not reach it", async () => {
