@@ -1,6 +1,7 @@
 import type { Stats } from "node:fs";
 import { lstat, readdir, readlink, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { isOurName } from "../restore/member-fate.ts";
 
 /** One thing of a data directory that goes into a base backup. */
 export interface ScannedEntry {
@@ -28,7 +29,7 @@ const leftOut = new Set([
   ),
   // Heroku's archive has these two in the sentinel; a stale one in the directory must not travel either
   ..."backup_label tablespace_map".split(" "),
-  ..."standby.signal recovery.signal postgresql.auto.conf.from-archive".split(" "),
+  ..."standby.signal recovery.signal".split(" "),
 ]);
 
 /** What belongs into a base backup of `dataDir`, directories before what they hold. Files may vanish at any moment. */
@@ -47,8 +48,9 @@ export async function scanDataDir(
     entries.push({ ...common, kind: "directory", sizeBytes: 0 });
     if (isEmptied(name)) return;
     for (const child of await childrenOf(path)) {
-      if (name === "" ? leftOut.has(child) : child === "lost+found") continue;
-      await visit(name === "" ? child : `${name}/${child}`, join(path, child));
+      const inner = name === "" ? child : `${name}/${child}`;
+      if ((name === "" ? leftOut.has(child) : child === "lost+found") || isOurName(inner)) continue;
+      await visit(inner, join(path, child));
     }
   };
   const visitLink = async (name: string, path: string): Promise<void> => {

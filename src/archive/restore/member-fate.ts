@@ -8,6 +8,10 @@ const emptied = /^(?:pg_wal|pg_xlog|pg_replslot|pg_stat_tmp)\//;
 const dropped =
   /^(?:[^/]+\.signal|recovery\.(?:conf|done)|postmaster\.\w+|[^/]+\.pid|tablespace_map\.old|backup_label\.old|promote)$/;
 const movedAside = /^(?:postgresql\.auto\.conf|postgresql\.conf|pg_hba\.conf|pg_ident\.conf)$/;
+const asideSuffix = ".from-archive";
+
+/** Lies in both directories while a restore is under way, and holds its journal's id. */
+export const stampName = "drawbridge.restoring";
 const relation = /^(?:base|global|pg_tblspc)\//;
 
 /**
@@ -25,11 +29,17 @@ export function cleanName(name: string, key: string): string {
   return parts.join("/");
 }
 
-/** Under which name a file or hard link is restored; `undefined`: not at all, since it belongs to the host of the archive. */
+/** Names that a restore gives to files of its own. A cluster that was restored by us once may hold some: they are stale. */
+export function isOurName(name: string): boolean {
+  if (name === controlFileInWaiting || name === stampName) return true;
+  return name.endsWith(asideSuffix) && movedAside.test(name.slice(0, -asideSuffix.length));
+}
+
+/** Under which name a file or hard link is restored; `undefined`: not at all, since it belongs to the host of the archive, or is left from an earlier restore. */
 export function restoredName(name: string): string | undefined {
-  if (name === "" || emptied.test(name) || dropped.test(name)) return undefined;
+  if (name === "" || emptied.test(name) || dropped.test(name) || isOurName(name)) return undefined;
   if (name === "global/pg_control") return controlFileInWaiting;
-  return movedAside.test(name) ? `${name}.from-archive` : name;
+  return movedAside.test(name) ? name + asideSuffix : name;
 }
 
 /** Whether a directory is made; what lies below some belongs to the host of the archive. */

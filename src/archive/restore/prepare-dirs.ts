@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { DrawbridgeError } from "../../errors.ts";
 import type { ExtractionTarget } from "./extract.ts";
 import { exists } from "./finish-restore.ts";
-import { controlFileInWaiting } from "./member-fate.ts";
+import { controlFileInWaiting, stampName } from "./member-fate.ts";
 import type { PartFacts } from "./part-facts.ts";
 import {
   readJournal,
@@ -13,9 +13,6 @@ import {
   type RestoredRecord,
   type RestoreIdentity,
 } from "./restore-journal.ts";
-
-/** Lies in both directories while a restore is under way, and holds its journal's id. */
-const stampName = "drawbridge.restoring";
 
 /** Where a restore stands when it is called. */
 export type RestoreStart =

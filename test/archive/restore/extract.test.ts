@@ -39,6 +39,31 @@ describe("unpacking a part", () => {
     });
   });
 
+  test("what an earlier restore of ours left in the source is dropped, before or after the file whose name it has", async () => {
+    const ours = ["postgresql.conf", "postgresql.auto.conf", "pg_hba.conf", "pg_ident.conf"];
+    for (const existing of ["refused", "replaced"] as const) {
+      await inTemp(async (dir) => {
+        const target = await targetIn(dir);
+        const members = [
+          ...ours.map((name) => member(`${name}.from-archive`, "stale")),
+          ...ours.map((name) => member(name, "true")),
+          member("./pg_hba.conf.from-archive", "stale"),
+          member("drawbridge.restoring", "stale"),
+          member("global/pg_control", "true"),
+          member("global/pg_control.restoring", "stale"),
+          member("base/1/pg_hba.conf.from-archive", "a relation's directory is not ours"),
+        ];
+        unpack(Buffer.concat([...members, tarEnd()]), target, undefined, existing);
+        const made = (await filesIn(target.into)).filter((line) => line.startsWith("f ")).map((line) => line.slice(2));
+        const aside = ours.map((name) => `${name}.from-archive`);
+        const expected = [...aside, "base/1/pg_hba.conf.from-archive", "global/pg_control.restoring"];
+        expect(made).toEqual(expected.toSorted());
+        for (const name of [...aside, "global/pg_control.restoring"])
+          expect(await readFile(join(target.into, name), "utf8")).toBe("true");
+      });
+    }
+  });
+
   test("a symlinked pg_wal becomes a directory of our own", async () => {
     await inTemp(async (dir) => {
       const target = await targetIn(dir);

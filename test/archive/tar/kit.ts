@@ -37,9 +37,14 @@ export function readAll(bytes: Buffer, sizes: readonly number[] = [700]): ReadMe
 }
 
 /** Unpacks a tar stream as a part worker does. */
-export function unpack(bytes: Buffer, target: ExtractionTarget, sizes: readonly number[] = [65_536]): PartFacts {
+export function unpack(
+  bytes: Buffer,
+  target: ExtractionTarget,
+  sizes: readonly number[] = [65_536],
+  existing: "refused" | "replaced" = "refused",
+): PartFacts {
   const key = "part_7";
-  const files = new FileWriter({ target, key, existing: "refused" });
+  const files = new FileWriter({ target, key, existing });
   const extraction = new Extraction({ key, files });
   const parser = new TarParser(key, extraction);
   try {
