@@ -66,7 +66,7 @@ export class Extraction implements TarHandler {
     addName(facts.names, name);
     this.#options.onName?.(name);
     this.#note(name, member);
-    if (member.kind === "file") this.#openFile(name, member);
+    if (member.kind === "file") this.#openFile(name);
     else if (member.kind === "directory") this.#makeDir(name);
     else this.#link(name, member);
   }
@@ -105,11 +105,11 @@ export class Extraction implements TarHandler {
     this.#keep = { name, parts: [] };
   }
 
-  #openFile(name: string, member: TarMember): void {
+  #openFile(name: string): void {
     const as = restoredName(name);
     if (as === undefined || !this.#options.files) return;
     this.#isWriting = true;
-    this.#options.files.open(as, member.sizeBytes);
+    this.#options.files.open(as);
   }
 
   #makeDir(name: string): void {

@@ -49,7 +49,7 @@ export class FileWriter {
   }
 
   /** Opens a file under its restored name. */
-  open(name: string, _sizeBytes: number): void {
+  open(name: string): void {
     const { target, existing } = this.#options;
     const path = placeOf(name, target);
     this.#name = name;

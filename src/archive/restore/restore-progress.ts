@@ -49,7 +49,7 @@ export class ProgressMeter {
     this.#beganMs = options.clock.now().getTime();
   }
 
-  /** A part of an earlier run, or of this one whose bytes were told before. */
+  /** A part that an earlier, broken off run has unpacked: `fetchedBytes` as stored, `fileBytes` of its files. */
   earlierPart(fetchedBytes: number, fileBytes: number): void {
     this.#fetchedBefore += fetchedBytes;
     this.#written += fileBytes;

@@ -8,7 +8,6 @@ export interface TarMember {
   readonly linkName: string;
   /** Bytes of content that follow; 0 for everything but files. */
   readonly sizeBytes: number;
-  readonly mode: number;
 }
 
 /** Names and numbers that an extension record gives to the member after it. */
@@ -53,7 +52,6 @@ export function memberOf(header: TarHeaderBlock, overrides: TarOverrides, key: s
     kind,
     linkName: overrides.linkName ?? text(block, 157, 100),
     sizeBytes: kind === "file" || kind === "other" ? sizeBytes : 0,
-    mode: number(block, 100, 8, key) & 0o7777,
   };
 }
 
