@@ -25,30 +25,30 @@ export interface CheckedArchive {
   readonly lastSegment: string | undefined;
 }
 
-/** How a check tells where it is. */
-export interface CheckHooks {
+/** What is checked how, and who is told where the check is. */
+export interface ArchiveCheck {
+  readonly backup: Backup;
+  readonly segmentBytes: number;
+  /** Bytes of files that may be missing; see `restoreBaseBackup`. */
+  readonly allowShortfallBytes: number | undefined;
   readonly signal: AbortSignal;
   readonly onBase: (bytesDone: number, bytesTotal: number | undefined, note: string) => void;
   readonly onWal: (filesDone: number, segmentsTotal: number) => void;
 }
 
 /**
- * Reads all that a restore of `backup` to the archive's end would read, and writes nothing.
+ * Reads all that a restore of the backup to the archive's end would read, and writes nothing.
  * @throws DrawbridgeError what the store throws: then the check could not be done.
  */
-export async function checkArchive(
-  store: ObjectStore,
-  backup: Backup,
-  segmentBytes: number,
-  hooks: CheckHooks,
-): Promise<CheckedArchive> {
-  const { signal } = hooks;
+export async function checkArchive(store: ObjectStore, check: ArchiveCheck): Promise<CheckedArchive> {
+  const { backup, segmentBytes, allowShortfallBytes, signal } = check;
   const base = await checkBaseBackup({
     store,
     backup,
+    allowShortfallBytes,
     signal,
     onProgress: ({ bytesDone, bytesTotal, partsDone, partsTotal }) =>
-      hooks.onBase(bytesDone, bytesTotal, `part ${partsDone} of ${partsTotal}`),
+      check.onBase(bytesDone, bytesTotal, `part ${partsDone} of ${partsTotal}`),
   });
   const names = await readWalNames(store, backup.startSegment, signal);
   const { missing, newest } = coverageOf(backup.startSegment, names, segmentBytes);
@@ -59,18 +59,18 @@ export async function checkArchive(
     ...missing.map((name) => findingOf({ object: walPrefix + name, reason: "it is missing" }, "wal-missing")),
   ];
   const wrong: WalFinding[] = [];
-  let walFiles = 0;
+  let read = 0;
   await using source = new WalSource({ store, expected: () => ({ systemIdentifier: base.systemIdentifier }) });
-  const verified = await verifyWal(source, {
+  const walFiles = await verifyWal(source, {
     first: backup.startSegment,
     onFinding: (finding) => wrong.push(finding),
-    onRead: () => hooks.onWal((walFiles += 1), names.segments.size),
+    onRead: () => check.onWal((read += 1), names.segments.size),
     signal,
   });
   for (const { key, name, message } of wrong.toSorted((a, b) => (a.key < b.key ? -1 : 1))) {
     findings.push(findingOf({ object: key, reason: message }, walKind(name) === "history" ? "history" : "wal-content"));
   }
-  return { findings, base, walFiles: verified.files, lastSegment: newest?.name };
+  return { findings, base, walFiles, lastSegment: newest?.name };
 }
 
 function findingOf({ object, reason }: Problem, rule: Finding["rule"]): Finding {

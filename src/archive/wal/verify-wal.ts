@@ -7,14 +7,10 @@ import type { WalSource } from "./wal-source.ts";
 export interface VerifyWalOptions {
   /** First segment, in the order of names. */
   readonly first: string;
-  /** Last one; the archive's end unless told. */
-  readonly last?: string | undefined;
   /** Told of every object that PostgreSQL must not see, with the rule that it breaks. */
   readonly onFinding: (finding: WalFinding) => void;
   /** Told after every file. */
   readonly onRead?: ((name: string) => void) | undefined;
-  /** Objects at once; 4 unless told. */
-  readonly atOnce?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -26,25 +22,23 @@ export interface WalFinding {
   readonly message: string;
 }
 
-/** What was read. */
-export interface VerifiedWal {
-  readonly files: number;
-  /** Bytes of their content. */
-  readonly bytes: number;
-}
+/** Objects that are read at a time. */
+const atOnce = 4;
 
 /**
- * Reads and proves every segment, history, `.backup` and `.partial` file of a range, and goes on after whatever is wrong.
+ * Reads and proves every segment, history, `.backup` and `.partial` file from a segment to the archive's end, and goes on
+ * after whatever is wrong.
+ * @returns how many were read
  * @throws DrawbridgeError what the store throws: an archive that cannot be read is not a damaged one.
  */
-export async function verifyWal(source: WalSource, options: VerifyWalOptions): Promise<VerifiedWal> {
-  const { first, last, signal, atOnce = 4 } = options;
+export async function verifyWal(source: WalSource, options: VerifyWalOptions): Promise<number> {
+  const { first, signal } = options;
   const running = new Set<Promise<void>>();
-  let [files, bytes] = [0, 0];
+  let files = 0;
   let fault: DrawbridgeError | undefined;
   const read = async (name: string, object: ObjectInfo): Promise<void> => {
     try {
-      bytes += (await source.verify(name, object, signal))?.sizeBytes ?? 0;
+      await source.verify(name, object, signal);
     } catch (thrown) {
       const its = asDrawbridgeError(thrown);
       if (its.code !== "DB_ARCHIVE_INVALID") fault ??= its;
@@ -54,7 +48,6 @@ export async function verifyWal(source: WalSource, options: VerifyWalOptions): P
     options.onRead?.(name);
   };
   for await (const { name, objects } of listWal(source.store, first, signal)) {
-    if (last !== undefined && name > last) break;
     for (const object of objects) {
       const work = read(name, object).finally(() => running.delete(work));
       running.add(work);
@@ -65,5 +58,5 @@ export async function verifyWal(source: WalSource, options: VerifyWalOptions): P
   }
   await Promise.all(running);
   if (fault !== undefined) throw fault;
-  return { files, bytes };
+  return files;
 }

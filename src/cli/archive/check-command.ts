@@ -1,14 +1,17 @@
-import { checkArchive, type CheckedArchive, type CheckHooks } from "../../archive/standalone/check-archive.ts";
+import { type ArchiveCheck, checkArchive, type CheckedArchive } from "../../archive/standalone/check-archive.ts";
 import { chooseNamed } from "../../archive/standalone/choose.ts";
 import { surveyArchive } from "../../archive/standalone/survey.ts";
+import type { ObjectStore } from "../../archive/store/object-store.ts";
 import { exitStatus } from "./exit-status.ts";
-import { openProgress, type ProgressTeller } from "./progress.ts";
+import { openProgress } from "./progress.ts";
 import { type ArchiveOptions, runArchive, say, writeResult } from "./run-archive.ts";
 import { formatBytes } from "./words.ts";
 
 /** Options of `drawbridge archive check`. */
 export interface CheckOptions extends ArchiveOptions {
   readonly backup: string;
+  /** Bytes. */
+  readonly allowShortfall?: number;
 }
 
 /** `drawbridge archive check`: reads what a restore would read, writes nothing, and names all that is wrong. */
@@ -18,27 +21,24 @@ export async function checkCommand(options: CheckOptions): Promise<void> {
     const backup = chooseNamed(backups, options.backup, place);
     say(`Checking ${backup.name} and its WAL.`);
     begun();
-    using base = openProgress("parts", process.stderr);
-    using wal = openProgress("WAL", process.stderr);
-    const checked = await checkArchive(store, backup, segmentBytes, hooksOf(base, wal, segmentBytes, signal));
-    base[Symbol.dispose]();
-    wal[Symbol.dispose]();
+    const allowShortfallBytes = options.allowShortfall;
+    const checked = await checkAloud(store, { backup, segmentBytes, allowShortfallBytes, signal });
     writeResult(options.json === true, asJson(place, backup.name, checked), () => asText(place, backup.name, checked));
     return checked.findings.length === 0 ? 0 : exitStatus.refused;
   });
 }
 
-function hooksOf(base: ProgressTeller, wal: ProgressTeller, segmentBytes: number, signal: AbortSignal): CheckHooks {
-  return {
-    signal,
+/** Checks, and tells on the terminal how far it is; that is wiped out before the result is printed. */
+async function checkAloud(store: ObjectStore, check: Omit<ArchiveCheck, "onBase" | "onWal">): Promise<CheckedArchive> {
+  using base = openProgress("parts", process.stderr);
+  using wal = openProgress("WAL", process.stderr);
+  const { segmentBytes } = check;
+  return await checkArchive(store, {
+    ...check,
     onBase: (bytesDone, bytesTotal, note) => base.tell({ bytesDone, bytesTotal, note }),
     onWal: (done, total) =>
-      wal.tell({
-        bytesDone: done * segmentBytes,
-        bytesTotal: total * segmentBytes,
-        note: `file ${done}`,
-      }),
-  };
+      wal.tell({ bytesDone: done * segmentBytes, bytesTotal: total * segmentBytes, note: `file ${done}` }),
+  });
 }
 
 function asJson(prefix: string, backup: string, { findings, base, walFiles, lastSegment }: CheckedArchive): object {

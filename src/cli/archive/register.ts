@@ -40,6 +40,7 @@ function addList(archive: Command): void {
 function addCheck(archive: Command): void {
   common(archive.command("check"), "read every byte that a restore would read, write nothing, name all that is wrong")
     .addOption(backupOption())
+    .addOption(shortfallOption("no finding"))
     .addHelpText("after", examples("archive check --prefix s3://bucket/path --backup LATEST"))
     .action(async (options: CheckOptions) => (await import("./check-command.ts")).checkCommand(options));
 }
@@ -58,12 +59,7 @@ function addRestore(archive: Command): void {
     .requiredOption("--into <dir>", "the data directory; new or empty")
     .option("--tablespaces <dir>", "where tablespaces go; DIR.tablespaces beside the data directory unless told")
     .addOption(backupOption())
-    .addOption(
-      new Option(
-        "--allow-shortfall <size>",
-        "restore although files are missing, up to this much (100MB): for a backup during which relations were dropped",
-      ).argParser(usage(parseSize)),
-    )
+    .addOption(shortfallOption("restore"))
     .addOption(new Option("--standby", "stay a standby that follows the archive").conflicts("recoverToEnd"))
     .addOption(new Option("--recover-to-end", "replay everything, then open for writes (the default)"))
     .addOption(new Option("--owner <user>", "as root: the server's user; the parent directory's owner, else postgres"))
@@ -140,6 +136,14 @@ function forOption(description: string): Option {
 
 function backupOption(): Option {
   return new Option("--backup <name>", "a name that `archive list` shows, or LATEST: the newest").default("LATEST");
+}
+
+function shortfallOption(what: string): Option {
+  const why = "for a backup during which relations were dropped";
+  return new Option(
+    "--allow-shortfall <size>",
+    `${what} although files are missing, up to this much (100MB): ${why}`,
+  ).argParser(usage(parseSize));
 }
 
 function examples(...lines: readonly string[]): string {

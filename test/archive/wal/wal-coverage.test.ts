@@ -105,7 +105,7 @@ describe("reading all WAL", () => {
     const findings: WalFinding[] = [];
     const onFinding = (finding: WalFinding): void => void findings.push(finding);
     const read = await verifyWal(new WalSource({ store, pool }), { first: nameOf(1), onFinding });
-    expect(read.files).toBe(7);
+    expect(read).toBe(7);
     const sorted = findings.toSorted((a, b) => (a.key < b.key ? -1 : 1));
     expect(sorted.map(({ name }) => name)).toEqual([
       ...[2, 3, 4, 5].map((number) => nameOf(number)),

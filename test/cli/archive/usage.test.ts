@@ -77,6 +77,9 @@ describe("what will not do is refused with 1 and a code", { timeout }, () => {
       text.replace(sizePattern, (_, field: string, bytes: string) => field + (Number(bytes) + 50_000_000)),
     );
     const args = ["restore", "--prefix", `file://${archive}`, "--into", join(home.path, "data")];
+    const checked = ["check", "--prefix", `file://${archive}`];
+    expect(await runArchive(checked)).toMatchObject({ status: 1, stdout: expect.stringMatching(/a part is missing/) });
+    expect(await runArchive([...checked, "--allow-shortfall", "60MB"])).toMatchObject({ status: 0 });
     const refused = await runArchive(args);
     expect(refused.stderr).toMatch(/DB_ARCHIVE_INVALID: .*announced; a part is missing or cut/);
     expect(refused.status).toBe(1);
