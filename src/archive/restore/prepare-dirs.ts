@@ -1,5 +1,6 @@
-import { chown, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { randomUUID } from "node:crypto";
+import { chown, mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
 import { DrawbridgeError } from "../../errors.ts";
 import type { ExtractionTarget } from "./extract.ts";
 import { exists } from "./finish-restore.ts";
@@ -51,12 +52,12 @@ export async function startRestore(
     await takeBackControlFile(target.into);
     return { kind: "resumed", journal: await RestoreJournal.goOn(journalPath, known.id), done: known.done };
   }
-  for (const path of [target.into, target.tablespacesDir]) await makeEmptyDir(path, target);
-  const journal = await RestoreJournal.begin(journalPath, identity);
-  // on the disk with the first sync of the file system, and nothing counts after a power loss before that
-  for (const path of [target.tablespacesDir, target.into])
-    await writeFile(join(path, stampName), journal.id, { mode: 0o600 });
-  return { kind: "begun", journal, done: new Map() };
+  const both = [target.tablespacesDir, target.into];
+  for (const path of both) await makeEmptyDir(path, target);
+  // after a power loss the journal must not be of directories whose stamps are not there: nobody could go on with them
+  const id = randomUUID();
+  for (const path of both) await stamp(path, id);
+  return { kind: "begun", journal: await RestoreJournal.begin(journalPath, identity, id), done: new Map() };
 }
 
 /** The directories are the server's from here on. */
@@ -65,9 +66,28 @@ export async function removeStamps(target: ExtractionTarget): Promise<void> {
   await syncDirectory(target.into);
 }
 
-async function isStampedBy(id: string, target: ExtractionTarget): Promise<boolean> {
-  const stamp = await readFile(join(target.into, stampName), "utf8").catch(() => undefined);
-  return stamp === id;
+/** Both directories: a volume that is not mounted any more must not pass for the one that was unpacked into. */
+async function isStampedBy(id: string, { into, tablespacesDir }: ExtractionTarget): Promise<boolean> {
+  for (const path of [into, tablespacesDir]) {
+    const found = await readFile(join(path, stampName), "utf8").catch(missing);
+    if (found !== id) return false;
+  }
+  return true;
+}
+
+function missing(cause: unknown): undefined {
+  if (!(cause instanceof Error && "code" in cause && (cause.code === "ENOENT" || cause.code === "ENOTDIR")))
+    throw cause;
+}
+
+/** Marks a directory as the journal's, for good. */
+async function stamp(directory: string, id: string): Promise<void> {
+  {
+    await using file = await open(join(directory, stampName), "w", 0o600);
+    await file.writeFile(id);
+    await file.sync();
+  }
+  await syncDirectory(directory);
 }
 
 /** Broken off between the last rename and the end of the journal: what is checked again must not be startable meanwhile. */
@@ -79,7 +99,8 @@ async function takeBackControlFile(into: string): Promise<void> {
 }
 
 async function makeEmptyDir(path: string, { owner }: ExtractionTarget): Promise<void> {
-  await mkdir(path, { recursive: true, mode: 0o700 });
+  const firstMade = await mkdir(path, { recursive: true, mode: 0o700 });
+  if (firstMade !== undefined) await syncNames(resolve(path), dirname(resolve(firstMade)));
   const entries = (await readdir(path)).filter((name) => name !== stampName);
   if (entries.length > 0) {
     throw new DrawbridgeError(
@@ -88,4 +109,12 @@ async function makeEmptyDir(path: string, { owner }: ExtractionTarget): Promise<
     );
   }
   if (owner) await chown(path, owner.uid, owner.gid);
+}
+
+/** Makes the names of new directories last, from `path` up to the one below `top`. */
+async function syncNames(path: string, top: string): Promise<void> {
+  for (let at = dirname(path); ; at = dirname(at)) {
+    await syncDirectory(at);
+    if (at === top || at === dirname(at)) return;
+  }
 }

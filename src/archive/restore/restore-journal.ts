@@ -128,9 +128,8 @@ export class RestoreJournal implements AsyncDisposable {
     this.#boot = boot;
   }
 
-  /** Begins a journal anew; what lay there is gone. */
-  static async begin(path: string, identity: RestoreIdentity): Promise<RestoreJournal> {
-    const id = randomUUID();
+  /** Begins a journal anew; what lay there is gone. The directories' stamps with `id` have to be on the disk by then. */
+  static async begin(path: string, identity: RestoreIdentity, id: string): Promise<RestoreJournal> {
     const journal = new RestoreJournal(path, await open(path, "w", 0o600), id, await readBootId());
     await journal.#append({ type: "begin", version: 1, id, ...identity }, "sync");
     await syncDirectory(dirname(path));
