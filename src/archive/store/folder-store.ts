@@ -21,6 +21,8 @@ export function folderStore(folder: string): ObjectStore {
         throw new DrawbridgeError("DB_ARCHIVE_INVALID", `${key} has changed since it was listed`);
       }
       const { range, signal } = options;
+      // a stream that is made with it would fail before anybody listens
+      signal?.throwIfAborted();
       const body = createReadStream(join(folder, key), {
         ...(range ? { start: range.start } : {}),
         ...(range?.end === undefined ? {} : { end: range.end }),
