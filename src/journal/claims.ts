@@ -2,12 +2,16 @@ import type { Queryable } from "../postgres/connect.ts";
 import type { Fencing } from "./fenced.ts";
 import { encodeJson, type JsonObject } from "./json.ts";
 
+/** Longest age of an attestation, longest wait for one, and so the life of a claim request, in milliseconds (law 4). */
+export const attestationMs = 10_000;
+
 /** The worker asks the bot: do these approvals stand, this moment? */
 export interface ClaimRequest {
   readonly nonce: string;
   readonly migrationId: string;
   readonly approvals: readonly string[];
-  readonly createdAt: Date;
+  /** How long the worker still waits, by the journal's clock, in milliseconds. */
+  readonly leftMs: number;
 }
 
 /** The bot's word on a claim request. */
@@ -32,11 +36,15 @@ export async function requestClaim(
   ]);
 }
 
-/** Bot: requests of the last minute for its migration that nobody answered yet. */
+const lifetime = `interval '${attestationMs} milliseconds'`;
+
+/** Bot: requests for its migration that a worker still waits for, oldest first; not those that were answered or refused. */
 export async function unansweredClaims(db: Queryable, migrationId: string): Promise<ClaimRequest[]> {
-  const rows = await db.query<{ nonce: string; migration_id: string; approvals: string[]; created_at: Date }>(
-    `select nonce, migration_id, approvals, created_at from journal.claim_request c
-     where migration_id = $1 and created_at > clock_timestamp() - interval '1 minute'
+  const rows = await db.query<{ nonce: string; migration_id: string; approvals: string[]; left_ms: number }>(
+    `select nonce, migration_id, approvals,
+       (extract(epoch from created_at + ${lifetime} - clock_timestamp()) * 1000)::double precision as left_ms
+     from journal.claim_request c
+     where migration_id = $1 and created_at > clock_timestamp() - ${lifetime} and refusal is null
        and not exists (select from journal.attestation a where a.nonce = c.nonce) order by created_at`,
     [migrationId],
   );
@@ -44,25 +52,43 @@ export async function unansweredClaims(db: Queryable, migrationId: string): Prom
     nonce: row.nonce,
     migrationId: row.migration_id,
     approvals: row.approvals,
-    createdAt: row.created_at,
+    leftMs: row.left_ms,
   }));
 }
 
 /**
  * Bot: attests what it read from Slack. `observedAt`: when the reading began, by the journal's clock; the attestation dates
  * from there, however long reading and writing took; from now unless told. The first answer stands.
+ * @returns false when nobody waits for it any more, or it was answered before.
  */
 export async function writeAttestation(
   db: Queryable,
   nonce: string,
   facts: JsonObject,
   observedAt?: Date,
-): Promise<void> {
-  await db.query(
+): Promise<boolean> {
+  const rows = await db.query(
     `insert into journal.attestation (nonce, facts, observed_at)
-     values ($1, $2, least($3, clock_timestamp())) on conflict do nothing`,
+     select nonce, $2, least($3, clock_timestamp()) from journal.claim_request
+     where nonce = $1 and created_at > clock_timestamp() - ${lifetime}
+     on conflict do nothing returning nonce`,
     [nonce, encodeJson(facts), observedAt],
   );
+  return rows.length > 0;
+}
+
+/** Bot: there will be no attestation. `why` is for people to read and must be redacted. */
+export async function refuseClaim(db: Queryable, nonce: string, why: string): Promise<void> {
+  await db.query("update journal.claim_request set refusal = $2 where nonce = $1", [nonce, why]);
+}
+
+/** Worker: why the bot will not answer, once it has said so. */
+export async function claimRefusal(db: Queryable, nonce: string): Promise<string | undefined> {
+  const [row] = await db.query<{ refusal: string | null }>(
+    "select refusal from journal.claim_request where nonce = $1",
+    [nonce],
+  );
+  return row?.refusal ?? undefined;
 }
 
 /** The bot's answer, if it has come. */

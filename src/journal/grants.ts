@@ -11,6 +11,7 @@ const rights: Readonly<Record<Part, readonly string[]>> = {
     "insert, update on journal.inbound",
     "insert, update on journal.vote",
     "insert on journal.attestation",
+    "update (refusal) on journal.claim_request",
     "update (state, state_reason, state_at, verdict, verdict_at, channel, message_ts) on journal.approval",
     "insert, update on journal.outbox",
   ],

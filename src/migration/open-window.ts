@@ -3,7 +3,7 @@ import type { ApprovalPolicy, Approver } from "../approvals/policy.ts";
 import { waitFor } from "../clock.ts";
 import { DrawbridgeError } from "../errors.ts";
 import { approvalsOf, lockApprovals, moveApproval, supersedeApprovals } from "../journal/approvals-rows.ts";
-import { readAttestation, requestClaim } from "../journal/claims.ts";
+import { attestationMs, claimRefusal, readAttestation, requestClaim } from "../journal/claims.ts";
 import { appendEvent } from "../journal/events.ts";
 import { fenced } from "../journal/fenced.ts";
 import { getMigration, requesters } from "../journal/migrations.ts";
@@ -17,9 +17,6 @@ import { gateSubjects } from "./gate-subject.ts";
 import { type Lease, takeLease } from "./lease.ts";
 import type { RunnerWorld } from "./runner-world.ts";
 import type { World } from "./world.ts";
-
-/** Longest age of an attestation, and longest wait for one (law 4). */
-const attestationMs = 10_000;
 
 /** What opening a window is judged by. */
 export interface WindowClaim {
@@ -70,7 +67,9 @@ export async function claimWindow(world: RunnerWorld, claim: WindowClaim): Promi
   const nonce = randomUUID();
   const approvals = (await approvalsOf(world.journal, claim.migrationId, window.id)).map(({ id }) => id);
   await requestClaim(world.journal, { nonce, approvals, migrationId: claim.migrationId, epoch: lease.epoch });
-  await waitFor(() => readAttestation(world.journal, nonce), {
+  const look = async (): Promise<object | string | undefined> =>
+    (await readAttestation(world.journal, nonce)) ?? (await claimRefusal(world.journal, nonce));
+  const answer = await waitFor(look, {
     clock: world.clock,
     deadlineMs: attestationMs,
     everyMs: 50,
@@ -83,6 +82,8 @@ export async function claimWindow(world: RunnerWorld, claim: WindowClaim): Promi
       { cause },
     );
   });
+  if (typeof answer === "string")
+    throw new DrawbridgeError("DB_GATE_CLOSED", `the bot could not attest the approvals: ${answer}`);
   await consume(world, claim, { lease, window, nonce });
 }
 

@@ -2,7 +2,7 @@ import type { Clock } from "../clock.ts";
 import type { Journal } from "../journal/open.ts";
 import type { Log } from "../log.ts";
 import { startApprovalsLoop } from "./approvals-loop.ts";
-import { attestAll } from "./attest.ts";
+import { openAttester } from "./attest.ts";
 import type { SlackClients } from "./client.ts";
 import { startLoop } from "./loop.ts";
 import { openSender, type Sender } from "./outbox-sender.ts";
@@ -36,11 +36,8 @@ export interface LoopsDeps {
 /** Starts to look after approvals, to attest, to watch what cards would show, and to send. */
 export function startLoops({ journal, settings, clients, botUser, log, clock }: LoopsDeps): Loops {
   const approvals = startApprovalsLoop({ journal, settings, client: clients.votes, botUser, log, clock });
-  const attest = startLoop("attest", () => attestAll({ journal, settings, client: clients.attest, botUser, log }), {
-    everyMs: 500,
-    clock,
-    log,
-  });
+  const attester = openAttester({ journal, settings, client: clients.attest, botUser, clock, log });
+  const attest = startLoop("attest", () => attester.round(), { everyMs: 500, clock, log });
   const refresher = openRefresher({ journal, settings });
   const refresh = startLoop("refresh", () => refresher.round(), { everyMs: 1_000, clock, log });
   const sole = openSoleSender(journal);
@@ -73,6 +70,7 @@ export function startLoops({ journal, settings, clients, botUser, log, clock }: 
     troubles: () => troubles.list(),
     stop: async () => {
       await Promise.all([approvals.stop(), attest.stop(), refresh.stop(), send.stop()]);
+      await attester.stop();
       await sole.release();
     },
   };

@@ -19,6 +19,7 @@ import { slackFault } from "./client.ts";
 import { hint } from "./hints.ts";
 import { judge, type JudgeDeps, storeVote, votesIn } from "./judge.ts";
 import { isGone, isShared, lookAt } from "./look.ts";
+import { once } from "./patience.ts";
 import { tellExpired } from "./remind.ts";
 
 /** What looking after approvals needs. */
@@ -64,7 +65,7 @@ async function openGate(deps: TendDeps, approval: Approval, now: Date): Promise<
     return;
   }
   if (posted.channel === undefined || posted.messageTs === undefined) return;
-  if (await isShared(deps.client, posted.channel))
+  if (await isShared({ client: deps.client, ask: once }, posted.channel))
     return move(deps, approval, { to: "VOIDED", reason: "another company can see the channel, or the bot cannot" });
   const { approveEmoji, vetoEmoji } = deps.settings.approvals;
   for (const name of [approveEmoji, vetoEmoji]) {

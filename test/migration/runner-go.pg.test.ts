@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import type { AttestedApproval } from "../../src/approvals/attestation.ts";
 import { systemClock } from "../../src/clock.ts";
 import { approvalsOf, createApproval, moveApproval } from "../../src/journal/approvals-rows.ts";
-import { unansweredClaims, writeAttestation } from "../../src/journal/claims.ts";
+import { refuseClaim, unansweredClaims, writeAttestation } from "../../src/journal/claims.ts";
 import { addRequester, type Asker } from "../../src/journal/migrations.ts";
 import { windowFacts } from "../../src/journal/phase.ts";
 import { askWindow, currentWindow } from "../../src/journal/windows.ts";
@@ -19,6 +19,8 @@ let endBot: () => void;
 /** Who stands with ✅ on every card when the bot looks, and how long ago it looked. */
 let standing: string[] = [];
 let lookedMs = 0;
+/** Why the bot cannot attest just now. */
+let away: string | undefined;
 let asker: Asker = { person: "dan", slackUser: "UDAN" };
 
 const member = {
@@ -51,6 +53,10 @@ afterAll(async () => {
 
 async function answer(): Promise<void> {
   for (const { nonce, approvals } of await unansweredClaims(journal.bot, `go-${made}`)) {
+    if (away !== undefined) {
+      await refuseClaim(journal.bot, nonce, away);
+      continue;
+    }
     const people = Object.fromEntries(approvers.flatMap(({ slack }) => slack.map((id) => [id, member])));
     const reactions = standing.map((slackUser) => ({ slackUser, name: "white_check_mark", standing: true }));
     const seen = (id: string): AttestedApproval => ({
@@ -102,6 +108,16 @@ test("go consumes all gates at once when two people stand by them this moment", 
   const { id, refusal } = await go();
   expect(refusal).toBe("");
   expect(await states(id)).toEqual(["open", "CONSUMED", "CONSUMED", "CONSUMED"]);
+});
+
+test("go is refused at once, with the reason, when the bot cannot attest", async () => {
+  [standing, lookedMs, away] = [["UANN", "UBOB"], 0, "Slack limits how often it may be asked; try again in 30 s"];
+  const { id, refusal } = await go();
+  away = undefined;
+  expect(refusal).toContain(
+    "could not attest the approvals: Slack limits how often it may be asked; try again in 30 s",
+  );
+  expect(await states(id)).toEqual(untouched);
 });
 
 test("go is refused, and nothing consumed, when one has left since the gates were armed", async () => {

@@ -10,7 +10,7 @@ import { askWindow, currentWindow, endWindow } from "../../src/journal/windows.t
 import { silentLog } from "../../src/log.ts";
 import type { RunnerWorld } from "../../src/migration/runner-world.ts";
 import { type ApprovalsRounds, approvalsRounds } from "../../src/slack/approvals-loop.ts";
-import { attestAll, type AttestDeps } from "../../src/slack/attest.ts";
+import { type AttestDeps, openAttester } from "../../src/slack/attest.ts";
 import type { BotSettings } from "../../src/slack/settings.ts";
 import type { TestJournal } from "../support/journal.ts";
 import { type AccountId, accounts, type Sequence } from "./events.ts";
@@ -161,7 +161,13 @@ export function configure(world: World, without: string, botToo: boolean): void 
 }
 
 function botDeps({ journal, settings, truth }: Pick<World, "journal" | "settings" | "truth">): AttestDeps {
-  return { journal: journal.bot, settings, botUser, client: truth.slack.client, log: silentLog };
+  return { journal: journal.bot, settings, botUser, client: truth.slack.client, clock: hurried(), log: silentLog };
+}
+
+/** Whoever waits for Slack by it waits for nothing, and gives up after as many looks as in real time. */
+function hurried(): AttestDeps["clock"] {
+  let atMs = Date.now();
+  return { now: () => new Date(atMs), sleep: async (ms) => void (atMs += ms) };
 }
 
 /** A new bot process: it remembers nothing. */
@@ -197,7 +203,9 @@ async function postCards(world: World): Promise<void> {
 export async function botAttests(world: World): Promise<boolean> {
   const { truth } = world;
   if ((await unansweredClaims(world.journal.bot, world.id)).length === 0) return false;
-  await attestAll(botDeps(world)).catch(() => undefined);
+  const attester = openAttester(botDeps(world));
+  await attester.round();
+  await attester.settled();
   if (truth.slack.away) return true;
   truth.attested = lookAround(truth, world.now());
   truth.stops = [];
