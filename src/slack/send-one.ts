@@ -136,6 +136,7 @@ async function failed(deps: SendDeps, parcel: Parcel, thrown: unknown): Promise<
     await retryLater(db, row.id, backoffMs(row.attempts), redact(fault.message));
     return "doubt";
   }
+  if (tooMuch.has(fault.error)) return sendLess(deps, parcel, fault.error);
   await refused(deps, parcel, fault.error);
   return "not-sent";
 }
@@ -143,7 +144,6 @@ async function failed(deps: SendDeps, parcel: Parcel, thrown: unknown): Promise<
 async function refused(deps: SendDeps, parcel: Parcel, error: string): Promise<void> {
   const { row, place } = parcel;
   const { db } = deps.journal;
-  if (tooMuch.has(error)) return sendLess(deps, parcel, error);
   if (tokenTroubles.has(error)) {
     const pauseMs = await deps.troubles.found(allOfSlack, error);
     deps.pace.closeAll(pauseMs);
@@ -183,8 +183,11 @@ async function giveUp(deps: SendDeps, row: OutboxRow, error: string): Promise<vo
   await markDead(deps.journal.db, row.id, error);
 }
 
-/** Renderers keep to the limits. Should Slack see it otherwise: the text alone, which says everything, then its beginning. */
-async function sendLess(deps: SendDeps, parcel: Parcel, error: string): Promise<void> {
+/**
+ * Renderers keep to the limits. Should Slack see it otherwise: the text alone, which says everything, then its beginning. What
+ * comes of these is recorded as for any other message: one whose answer is lost is looked for before it is posted again.
+ */
+async function sendLess(deps: SendDeps, parcel: Parcel, error: string): Promise<Outcome> {
   const { text } = parcel.rendered.message;
   const forms: readonly Message[] = [
     { text, blocks: [] },
@@ -192,22 +195,21 @@ async function sendLess(deps: SendDeps, parcel: Parcel, error: string): Promise<
   ];
   let last = error;
   for (const form of forms) {
+    let sent: Sent;
     try {
-      const sent = await post(deps.client, parcel.place, parcel.row, form);
-      deps.log.error({ outbox: parcel.row.id, kind: parcel.row.kind, error }, "a message was sent in a shorter form");
-      return await went(deps, parcel, sent);
+      sent = await post(deps.client, parcel.place, parcel.row, form);
     } catch (thrown) {
       const fault = slackFault(thrown);
-      if (fault.kind !== "refused") {
-        const waitMs = fault.kind === "limited" ? fault.afterMs : backoffMs(parcel.row.attempts);
-        return retryLater(deps.journal.db, parcel.row.id, waitMs, fault.kind);
-      }
+      if (fault.kind !== "refused" || !tooMuch.has(fault.error)) return failed(deps, parcel, thrown);
       last = fault.error;
-      if (!tooMuch.has(last)) break;
+      continue;
     }
+    deps.log.error({ outbox: parcel.row.id, kind: parcel.row.kind, error }, "a message was sent in a shorter form");
+    await went(deps, parcel, sent);
+    return "sent";
   }
-  if (tooMuch.has(last)) return giveUp(deps, parcel.row, last);
-  return refused(deps, parcel, last);
+  await giveUp(deps, parcel.row, last);
+  return "not-sent";
 }
 
 function backoffMs(attempts: number): number {
