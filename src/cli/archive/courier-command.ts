@@ -5,7 +5,7 @@ import type { DecodedWal } from "../../archive/wal/decode-job.ts";
 import type { RestoreMode } from "../../archive/wal/serve-restores.ts";
 import { isCourierAlive, serveStandalone, startDetached } from "../../archive/wal/standalone-courier.ts";
 import { WalSource } from "../../archive/wal/wal-source.ts";
-import { asDrawbridgeError } from "../../errors.ts";
+import { asDrawbridgeError, explain } from "../../errors.ts";
 import { openLog } from "../../log.ts";
 import { courierWords } from "./courier-words.ts";
 import { type ArchiveOptions, runArchive } from "./run-archive.ts";
@@ -31,8 +31,8 @@ export async function courierCommand(options: CourierOptions): Promise<void> {
       dataDir: options.data,
       startAt: options.startAt,
       onFault: (name, thrown) => {
-        const { code, message } = asDrawbridgeError(thrown);
-        log.warn({ name, code, fault: message }, "WAL is not flowing");
+        const { code } = asDrawbridgeError(thrown);
+        log.warn({ name, code, fault: explain(thrown) }, "WAL is not flowing");
       },
       log,
       signal,

@@ -29,7 +29,7 @@ export interface ArchiveRun {
 
 /**
  * Opens the archive, does the work and turns every failure into words and an exit status. With `--json` a failure is an
- * object on standard output too: `{"error": {"code", "message", "advice"}}`.
+ * object on standard output too: `{"error": {"code", "message", "causes", "advice"}}`.
  */
 export async function runArchive(
   options: ArchiveOptions,
@@ -67,15 +67,17 @@ function tellFailure(fault: DrawbridgeError, hasBegun: boolean, json: boolean): 
   const advice = adviceFor(fault, status, again);
   say(`\n${fault.code}: ${explain(fault)}\n${advice.join("\n")}`);
   if (json) {
-    const error = { code: fault.code, message: fault.message, advice: advice.join(" ") };
+    const [message, ...causes] = explain(fault).split("\n  because: ");
+    const error = { code: fault.code, message, causes, advice: advice.join(" ") };
     process.stdout.write(`${JSON.stringify({ error }, undefined, 2)}\n`);
   }
   process.exitCode = status;
 }
 
-/** What a library makes of an abort is its own affair. */
-function interrupted(cause: unknown): DrawbridgeError {
-  return new DrawbridgeError("DB_ABORTED", "stopped on request", { cause: cause instanceof Error ? undefined : cause });
+/** What libraries make of an abort says nothing; anything else that was thrown at that moment may be news. */
+function interrupted(thrown: unknown): DrawbridgeError {
+  const isAbort = asDrawbridgeError(thrown).code === "DB_ABORTED";
+  return new DrawbridgeError("DB_ABORTED", "stopped on request", { cause: isAbort ? undefined : thrown });
 }
 
 function openPlace(options: ArchiveOptions): { store: ObjectStore; close: () => void } {

@@ -41,6 +41,17 @@ describe("what will not do is refused with 1 and a code", { timeout }, () => {
     });
   });
 
+  test("what lies behind a failure is told in words and in JSON", async () => {
+    await using home = await makeHome();
+    const args = ["restore", "--json", "--prefix", `file://${home.path}`, "--into", "/proc/nowhere/data"];
+    const { status, stdout, stderr } = await runArchive(args);
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/DB_BAD_INPUT: .*cannot be made \(ENOENT\)\n {2}because: ENOENT.*mkdir/);
+    expect(JSON.parse(stdout)).toMatchObject({
+      error: { message: expect.stringMatching(/cannot be made \(ENOENT\)$/), causes: [expect.stringMatching(/mkdir/)] },
+    });
+  });
+
   test.skipIf(findArchive(walE) === undefined)("an unknown backup: the nearest names are told", async () => {
     await using home = await makeHome();
     const args = [
