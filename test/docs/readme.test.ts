@@ -34,6 +34,17 @@ describe("README.md", () => {
     expect(namesIn("The sandbox").toSorted()).toEqual(options.filter((name) => name !== "--help").toSorted());
   });
 
+  test("lists every option of the archive commands", () => {
+    const commands = ["list", "check", "restore", "wal"];
+    const options = commands.flatMap((name) =>
+      [...helpOf("archive", name).matchAll(/^ {2}(--[a-z-]+)/gm)].map(([, option = ""]) => option),
+    );
+    expect(options).toContain("--prefix");
+    expect([...new Set(namesIn("Only the archive").filter((name) => name.startsWith("--")))].toSorted()).toEqual(
+      [...new Set(options)].toSorted(),
+    );
+  });
+
   test("names every secret, and every variable that the program reads", () => {
     const sources = globSync("src/cli/*.ts", { cwd: root }).map((file) => readFileSync(join(root, file), "utf8"));
     const read = sources.flatMap((source) =>

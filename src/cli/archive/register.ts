@@ -51,8 +51,8 @@ archive provably ends. A missing segment in the middle, expired keys or a networ
 With --standby it stays read-only and goes on replaying what arrives, until \`pg_ctl promote\`.
 
 A directory that is not empty is refused, unless it is this command's own interrupted restore: that goes on.
-The server listens on localhost; who restored may connect on the local socket as the superuser without a password,
-everyone else needs theirs.`;
+Who restored may connect on the local socket as the superuser without a password, everyone else needs theirs. The server
+listens on localhost; with --tls-certificate and --tls-key everywhere, and who comes from elsewhere has to use TLS.`;
 
 function addRestore(archive: Command): void {
   common(archive.command("restore"), "restore a base backup into a directory that `pg_ctl start` takes")

@@ -172,6 +172,7 @@ function resultOf({ options, backup, into, mode, user, restored, configured, bin
     port: configured.port,
     socketDirectory: configured.socketDir,
     superuser: configured.superuser,
+    tls: options.tlsCertificate !== undefined,
     bytes: restored?.fileBytes ?? null,
     seconds: Math.round((Date.now() - began) / 100) / 10,
     ...commandsOf({ into, bindir, user, configured }),

@@ -22,6 +22,8 @@ export interface RestoreResult {
   readonly port: number;
   readonly socketDirectory: string;
   readonly superuser: string;
+  /** Whether it takes connections from elsewhere, over TLS. */
+  readonly tls: boolean;
   /** Bytes of restored files; `null` when an earlier, interrupted run had unpacked them. */
   readonly bytes: number | null;
   readonly seconds: number;
@@ -71,8 +73,10 @@ export function restoredText(result: RestoreResult): string {
     "",
     `Connect, as ${result.isOtherUser ? "root or " : ""}${result.serverUser}, without a password:`,
     `  ${shellLine(result.connect)}`,
-    "Everyone else needs a password, on localhost only. postgresql.conf and pg_hba.conf are yours to change; the archive's own",
-    "lie beside them as *.from-archive, where it had any.",
+    result.tls
+      ? "Everyone else needs a password: on localhost, and from elsewhere over TLS only."
+      : "Everyone else needs a password, and comes in from localhost only: there is no TLS (--tls-certificate, --tls-key).",
+    "postgresql.conf and pg_hba.conf are yours to change; the archive's own lie beside them as *.from-archive, where it had any.",
   ].join("\n");
 }
 
