@@ -61,14 +61,9 @@ export class FileWriter {
   }
 
   write(bytes: Uint8Array): void {
-    if (this.#held === 0 && bytes.length >= writeBytes / 2) return this.#out(bytes);
-    for (let at = 0; at < bytes.length;) {
-      const count = Math.min(bytes.length - at, writeBytes - this.#held);
-      this.#gather.set(bytes.subarray(at, at + count), this.#held);
-      this.#held += count;
-      at += count;
-      if (this.#held === writeBytes) this.#flush();
-    }
+    const rest = this.#held === 0 ? bytes : bytes.subarray(this.#keep(bytes));
+    if (rest.length >= writeBytes / 2) this.#out(rest);
+    else if (rest.length > 0) this.#keep(rest);
   }
 
   close(): void {
@@ -89,6 +84,15 @@ export class FileWriter {
   makeDir(name: string): void {
     this.#name = name;
     this.#guarded(() => this.#makePath(placeOf(name, this.#options.target)));
+  }
+
+  /** Gathers as much as there is room for; gives how much it was. */
+  #keep(bytes: Uint8Array): number {
+    const count = Math.min(bytes.length, writeBytes - this.#held);
+    this.#gather.set(bytes.subarray(0, count), this.#held);
+    this.#held += count;
+    if (this.#held === writeBytes) this.#flush();
+    return count;
   }
 
   #flush(): void {
@@ -131,17 +135,24 @@ export class FileWriter {
 
   #fault(cause: unknown): DrawbridgeError {
     const what = `${this.#options.key}: ${this.#name}`;
-    const code = codeOf(cause);
-    if (code === "EEXIST") return new DrawbridgeError("DB_ARCHIVE_INVALID", `${what} comes twice`, { cause });
-    if (code !== undefined && ["EISDIR", "ENOTDIR", "ENAMETOOLONG", "ELOOP"].includes(code)) {
-      return new DrawbridgeError("DB_ARCHIVE_INVALID", `${what} cannot be a file or directory here (${code})`, {
-        cause,
-      });
-    }
-    const full = code === "ENOSPC" || code === "EDQUOT";
-    const words = full ? "the disk is full" : cause instanceof Error ? cause.message : String(cause);
-    return new DrawbridgeError("DB_UNEXPECTED", `${what}: ${words}`, { cause, ...(full ? { outcome: "paused" } : {}) });
+    if (codeOf(cause) === "EEXIST") return new DrawbridgeError("DB_ARCHIVE_INVALID", `${what} comes twice`, { cause });
+    return diskFault(what, cause);
   }
+}
+
+/**
+ * Why a member could not be made: where its name has a form that no file here can have, the archive is what is wrong;
+ * anything else (no room, no right, a broken disk) is this machine's trouble, `DB_UNEXPECTED`.
+ */
+export function diskFault(what: string, cause: unknown): DrawbridgeError {
+  const code = codeOf(cause);
+  if (code !== undefined && /^(?:ERR_FS_)?(?:EEXIST|EISDIR|ENOTDIR|ENAMETOOLONG|ELOOP)$/.test(code)) {
+    const words = `${what} cannot be a file or directory here (${code})`;
+    return new DrawbridgeError("DB_ARCHIVE_INVALID", words, { cause });
+  }
+  const full = code === "ENOSPC" || code === "EDQUOT";
+  const words = full ? "the disk is full" : cause instanceof Error ? cause.message : String(cause);
+  return new DrawbridgeError("DB_UNEXPECTED", `${what}: ${words}`, { cause, ...(full ? { outcome: "paused" } : {}) });
 }
 
 /** What the writers of one thread share: directories made already, and a buffer for small pieces. */
@@ -149,6 +160,7 @@ export function sharedMemory(): { readonly madeDirs: Set<string>; readonly gathe
   return { madeDirs: new Set(), gather: Buffer.allocUnsafeSlow(writeBytes) };
 }
 
-function codeOf(cause: unknown): string | undefined {
+/** `ENOSPC` and the like. */
+export function codeOf(cause: unknown): string | undefined {
   return cause instanceof Error && "code" in cause && typeof cause.code === "string" ? cause.code : undefined;
 }

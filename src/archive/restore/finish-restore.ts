@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { DrawbridgeError } from "../../errors.ts";
 import { formatTablespaceMap, tablespaceMapOids } from "../format/backup-label.ts";
 import type { ExtractionTarget } from "./extract.ts";
-import { placeOf } from "./file-writer.ts";
+import { codeOf, diskFault, placeOf } from "./file-writer.ts";
 import type { Judgement } from "./judge-backup.ts";
 import { controlFileInWaiting } from "./member-fate.ts";
 import { writeOwned } from "./owned-file.ts";
@@ -32,7 +32,7 @@ export interface FinishOptions {
 /**
  * What follows after the last part: hard links, directories, labels, tablespaces. Can be done again after it broke off.
  * @returns object identifiers of all tablespaces
- * @throws DrawbridgeError `DB_ARCHIVE_INVALID` that says what is missing.
+ * @throws DrawbridgeError `DB_ARCHIVE_INVALID` that says what is missing, `DB_UNEXPECTED` for this machine's own trouble.
  */
 export async function finishFiles(options: FinishOptions): Promise<string[]> {
   const { target, parts, judged } = options;
@@ -61,15 +61,26 @@ export async function revealControlFile(into: string): Promise<void> {
 async function makeHardLinks(part: PartFacts, target: ExtractionTarget): Promise<void> {
   for (const { name, target: to } of part.hardLinks) {
     const path = placeOf(name, target);
+    const what = `${part.key}: the hard link ${name} cannot be made`;
     try {
       await makeDir(dirname(path), target);
       await rm(path, { force: true });
       await link(placeOf(to, target), path);
     } catch (cause) {
-      const words = `${part.key}: the hard link ${name} cannot be made, ${to} is in no part`;
-      throw new DrawbridgeError("DB_ARCHIVE_INVALID", words, { cause });
+      // its own directory has just been made: only the other end can be what is not there
+      const isMissing = codeOf(cause) === "ENOENT";
+      if (!isMissing && !(await isDirectory(placeOf(to, target)))) throw diskFault(what, cause);
+      const why = isMissing ? "is in no part" : "is a directory";
+      throw new DrawbridgeError("DB_ARCHIVE_INVALID", `${what}, ${to} ${why}`, { cause });
     }
   }
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  return lstat(path).then(
+    (facts) => facts.isDirectory(),
+    () => false,
+  );
 }
 
 /** A directory of our own for each, and `tablespace_map` led there: PostgreSQL would make links to the source's paths. */
