@@ -22,13 +22,19 @@ const collationLookMs = 60_000;
 /** What the looks at a standby leave for the next ones. */
 export interface StandbyLooks {
   timelineAtMs: number;
+  /** Of the last comparison that could be made, and of which database. */
   collationsAtMs: number;
-  collations: readonly BridgeCollation[];
+  collationsOf: string | undefined;
+  collations: CollationFacts;
 }
+
+/** What sorts text otherwise here, or why nobody knows: that must not pass for equal. */
+type CollationFacts = { readonly collations: readonly BridgeCollation[] } | { readonly collationsFault: string };
 
 /** Before the first look. */
 export function freshLooks(): StandbyLooks {
-  return { timelineAtMs: 0, collationsAtMs: 0, collations: [] };
+  const collations = { collationsFault: "they were not looked at yet" };
+  return { timelineAtMs: 0, collationsAtMs: 0, collationsOf: undefined, collations };
 }
 
 /**
@@ -55,7 +61,6 @@ export async function follow(
   await agreeMethods(context, goal, session);
   const timeline = await lookAtTimelines(context, goal, position, beside);
   await lookAtCollations(context, goal, beside.looks);
-  const { collations } = beside.looks;
   const foreignThrough = context.record?.foreign?.through ?? 0;
   await report(context, goal, "following", {
     consistent: true,
@@ -63,7 +68,7 @@ export async function follow(
     replayPaused: position.replayPaused,
     timeline,
     ...(foreignThrough === 0 ? {} : { foreignThrough }),
-    ...(collations.length === 0 ? {} : { collations }),
+    ...beside.looks.collations,
   });
 }
 
@@ -148,13 +153,20 @@ async function lookAtCollations(context: AgentContext, goal: AgentGoal, looks: S
   const { deps } = context;
   const nowMs = deps.clock.now().getTime();
   const { database } = goal.params;
-  if (database === undefined || nowMs - looks.collationsAtMs < collationLookMs) return;
+  if (database === undefined) {
+    looks.collations = { collationsFault: "the goal names no database" };
+    return;
+  }
+  if (database === looks.collationsOf && nowMs - looks.collationsAtMs < collationLookMs) return;
   try {
     await using session = await openLocalSession(serverOf(context), database);
-    looks.collations = await differingCollations(session);
+    looks.collations = { collations: await differingCollations(session) };
     looks.collationsAtMs = nowMs;
+    looks.collationsOf = database;
   } catch (thrown) {
     const { code, message } = asDrawbridgeError(thrown);
     deps.log.warn({ code, fault: message }, "collation versions were not compared");
+    looks.collations = { collationsFault: `${code}: ${message}` };
+    looks.collationsOf = undefined;
   }
 }

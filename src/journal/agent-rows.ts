@@ -78,8 +78,10 @@ export interface AgentFacts extends JsonObject {
   readonly timeline?: number;
   /** The archive's newest timeline when the restore began, where that was none of the source's: up to it none is followed. */
   readonly foreignThrough?: number;
-  /** What the bridge's libraries sort otherwise than the source's; absent when nothing. */
+  /** What the bridge's libraries sort otherwise than the source's, empty when nothing; absent while it was not compared. */
   readonly collations?: readonly BridgeCollation[];
+  /** Why it was not compared. */
+  readonly collationsFault?: string;
   readonly lastSegment?: string;
   readonly firstBackup?: string;
   /** What the agent could reach from where it runs, for `provision`. */

@@ -1,6 +1,6 @@
 import { type Code, DrawbridgeError } from "../errors.ts";
 import { readAgentState } from "../journal/agent-goals.ts";
-import type { AgentState, BridgeCollation } from "../journal/agent-rows.ts";
+import type { AgentFacts, AgentState } from "../journal/agent-rows.ts";
 import { type DatabaseIdentity, databaseIdentity } from "../postgres/catalog.ts";
 import { openControl } from "./databases.ts";
 import type { World } from "./world.ts";
@@ -49,10 +49,17 @@ export function whyNotPromotable(facts: StandbyFacts): DrawbridgeError | undefin
   if (timeline > 0 && source.timeline > timeline && source.timeline <= (agent?.facts.foreignThrough ?? 0)) {
     return again(`the source has gone to timeline ${source.timeline}, which was not its own when the restore began`);
   }
-  return facts.acceptCollationChange ? undefined : collationFault(agent?.facts.collations ?? []);
+  return facts.acceptCollationChange ? undefined : collationFault(agent?.facts);
 }
 
-function collationFault(collations: readonly BridgeCollation[]): DrawbridgeError | undefined {
+function collationFault(facts: AgentFacts | undefined): DrawbridgeError | undefined {
+  const { collations, collationsFault } = facts ?? {};
+  if (collations === undefined) {
+    const why = collationsFault ?? "its agent does not say so, or does not follow yet";
+    // the agent looks again by itself
+    const how = { outcome: "retryable" } as const;
+    return new DrawbridgeError("DB_COLLATION", `versions of collations on the bridge were not compared: ${why}`, how);
+  }
   if (collations.length === 0) return undefined;
   const named = collations.slice(0, 5).map(({ what, recorded, actual }) => `${what} (${recorded}, here ${actual})`);
   const more = collations.length > 5 ? ` and ${collations.length - 5} more` : "";

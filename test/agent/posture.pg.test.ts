@@ -105,3 +105,14 @@ test("what is sorted by another library's version than this host's is told, and 
   expect(names).toEqual(["collation public.german 1.0", ...database]);
   expect(facts.collations?.every(({ actual }) => /^\d/.test(actual))).toBe(true);
 });
+
+test("versions that cannot be compared are told as such, not as equal", async () => {
+  bridge.journal.setGoal("standby", { database: "nowhere" });
+  const { facts } = await bridge.journal.reached("following");
+  expect(facts.collations).toBeUndefined();
+  expect(facts.collationsFault).toMatch(/nowhere/);
+  bridge.journal.setGoal("standby", { database: "postgres" });
+  const equal = await bridge.journal.reached("following");
+  expect(equal.facts).toMatchObject({ collations: [] });
+  expect(equal.facts.collationsFault).toBeUndefined();
+});

@@ -67,8 +67,8 @@ function typed(verb: string): CommandContext & { readonly rung: string[] } {
 const giveUp: AgentFacts = { error: { code: "DB_RESTORE_AGAIN", message: "timeline 2 left it", outcome: "terminal" } };
 
 test("a standby of the source may take over; one of another cluster is to be restored again", async () => {
-  await demandPromotable(await waiting(source.cluster, "following", { timeline: 1 }));
-  const world = await waiting(other, "following", { timeline: 1 });
+  await demandPromotable(await waiting(source.cluster, "following", { timeline: 1, collations: [] }));
+  const world = await waiting(other, "following", { timeline: 1, collations: [] });
   await expect(demandPromotable(world)).rejects.toMatchObject({ code: "DB_RESTORE_AGAIN" });
 });
 
@@ -107,7 +107,7 @@ test("`retry` before window 1 restores such a bridge again, and strikes out the 
 });
 
 test("`retry` before window 1 restores nothing while the bridge is well", async () => {
-  const world = await waiting(source.cluster, "following", { timeline: 1 });
+  const world = await waiting(source.cluster, "following", { timeline: 1, collations: [] });
   expect(await retryCommand(world, typed("retry"))).toMatchObject({ level: "refused" });
   expect((await getMigration(journal.worker, world.migrationId))?.phase).toBe("promote");
 });

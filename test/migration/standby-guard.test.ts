@@ -2,14 +2,17 @@ import { expect, test } from "vitest";
 import { type StandbyFacts, whyNotPromotable } from "../../src/migration/standby-guard.ts";
 
 const good: StandbyFacts = {
-  agent: { state: "following", facts: { timeline: 2 } },
+  agent: { state: "following", facts: { timeline: 2, collations: [] } },
   source: { systemIdentifier: "7", timeline: 2 },
   bridge: { systemIdentifier: "7", inRecovery: true },
   acceptCollationChange: false,
 };
 
 function told(code: string, outcome: string, state: "failed" | "following" = "failed"): StandbyFacts {
-  return { ...good, agent: { state, facts: { timeline: 2, error: { code, message: "said so", outcome } } } };
+  return {
+    ...good,
+    agent: { state, facts: { timeline: 2, collations: [], error: { code, message: "said so", outcome } } },
+  };
 }
 
 test("a standby of this very source, on its timeline, may take over", () => {
@@ -62,6 +65,19 @@ test("text that the bridge sorts otherwise blocks, names itself, and is accepted
   expect(fault).toMatchObject({ code: "DB_COLLATION", outcome: "paused" });
   expect(fault?.message).toContain("database shop (2.31, here 2.36)");
   expect(fault?.remedy).toMatch(/imageId.*reindex/);
+  expect(whyNotPromotable({ ...facts, acceptCollationChange: true })).toBeUndefined();
+});
+
+test.each([
+  ["the look failed", { collationsFault: "DB_CONNECTION: refused" }, /not compared: DB_CONNECTION: refused/],
+  ["the agent does not follow yet", {}, /not compared: its agent does not say so/],
+])("versions that were not compared block, as if they differed: %s", (_, told, words) => {
+  const facts: StandbyFacts = { ...good, agent: { state: "following", facts: { timeline: 2, ...told } } };
+  expect(whyNotPromotable(facts)).toMatchObject({
+    code: "DB_COLLATION",
+    outcome: "retryable",
+    message: expect.stringMatching(words),
+  });
   expect(whyNotPromotable({ ...facts, acceptCollationChange: true })).toBeUndefined();
 });
 
