@@ -7,8 +7,7 @@ import { usualSegmentBytes } from "../archive/format/wal-names.ts";
 import { writeOwned } from "../archive/restore/owned-file.ts";
 import { restoreBaseBackup, type RestoreProgress } from "../archive/restore/restore.ts";
 import { readBootstrapRole } from "../archive/server/bootstrap-role.ts";
-import type { ObjectStore } from "../archive/store/object-store.ts";
-import { listSegments, peekSegment } from "../archive/wal/fetch-wal.ts";
+import { findSegmentBytes, listSegments } from "../archive/wal/survey-wal.ts";
 import { asDrawbridgeError } from "../errors.ts";
 import type { AgentGoal } from "../journal/agent-rows.ts";
 import { standbySignal, type AgentContext } from "./context.ts";
@@ -158,7 +157,8 @@ export async function remember(context: AgentContext, record: InstanceRecord): P
 async function findBackup({ deps, record }: AgentContext, goal: AgentGoal, signal: AbortSignal): Promise<Chosen> {
   const { archive: store } = deps;
   let backups = await listBackups(store, { signal });
-  const segmentBytes = await findSegmentBytes(store, backups, signal);
+  const starts = backups.map(({ startSegment }) => startSegment);
+  const segmentBytes = await findSegmentBytes(store, starts, signal);
   if (segmentBytes !== usualSegmentBytes) backups = await listBackups(store, { segmentBytes, signal });
   const first = backups.map((backup) => backup.startSegment).toSorted((a, b) => (a < b ? -1 : 1))[0];
   const segments = first === undefined ? new Set<string>() : await listSegments(store, first, signal);
@@ -187,18 +187,4 @@ function chooseFirst(few: readonly Backup[], choose: (among: readonly Backup[]) 
   } catch {
     return undefined;
   }
-}
-
-/** The cluster's segment size as its own WAL tells it. */
-async function findSegmentBytes(store: ObjectStore, backups: readonly Backup[], signal: AbortSignal): Promise<number> {
-  for (const backup of backups.toReversed()) {
-    try {
-      return (await peekSegment(store, backup.startSegment, signal)).segmentBytes;
-    } catch (cause) {
-      const { code, outcome } = asDrawbridgeError(cause);
-      // gone or damaged: that only rules this backup out, which the choice will say
-      if (code !== "DB_ARCHIVE_INVALID" || outcome !== "terminal") throw cause;
-    }
-  }
-  return usualSegmentBytes;
 }

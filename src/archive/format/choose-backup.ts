@@ -1,6 +1,6 @@
 import { DrawbridgeError } from "../../errors.ts";
 import type { Backup } from "./list-backups.ts";
-import { segmentRange } from "./wal-names.ts";
+import { whyWalIsShort } from "./missing-wal.ts";
 
 /** What {@link chooseBackup} decides upon. */
 export interface BackupChoice {
@@ -43,9 +43,5 @@ function whyNot(backup: Backup, choice: BackupChoice): string | undefined {
   if (choice.systemIdentifier !== undefined && theirs !== undefined && theirs !== choice.systemIdentifier) {
     return `it is of cluster ${theirs}, the source is ${choice.systemIdentifier}`;
   }
-  const missing = segmentRange(backup.startSegment, backup.stopSegment, choice.segmentBytes).filter(
-    (name) => !choice.segments.has(name),
-  );
-  if (missing.length === 0) return undefined;
-  return `WAL that it needs is missing: ${missing.slice(0, 3).join(", ")}${missing.length > 3 ? ` and ${missing.length - 3} more` : ""}`;
+  return whyWalIsShort(backup, choice.segments, choice.segmentBytes);
 }

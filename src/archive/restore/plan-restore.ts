@@ -2,9 +2,10 @@ import { asDrawbridgeError, type DrawbridgeError } from "../../errors.ts";
 import { manifestKey, readManifest } from "../format/files-manifest.ts";
 import { describeBackup, partsPrefix, type Backup } from "../format/list-backups.ts";
 import { surveyParts, type BackupParts, type Problem } from "../format/list-parts.ts";
-import { segmentRange, usualSegmentBytes } from "../format/wal-names.ts";
+import { whyWalIsShort } from "../format/missing-wal.ts";
+import { usualSegmentBytes } from "../format/wal-names.ts";
 import type { ObjectStore } from "../store/object-store.ts";
-import { listSegments, peekSegment } from "../wal/fetch-wal.ts";
+import { listSegments, peekSegment } from "../wal/survey-wal.ts";
 import type { BackupEvidence } from "./judge-backup.ts";
 import { cleanName } from "./member-fate.ts";
 import { addName, noNames, type NameSum } from "./part-facts.ts";
@@ -42,7 +43,10 @@ export async function planRestore(options: PlanOptions): Promise<RestorePlan> {
   const wal = await lookAtWal(options, problems);
   const { name, sentinel, completedAt } = options.backup;
   const backup = { ...describeBackup(name, sentinel, completedAt, wal.segmentBytes) };
-  const missing = await missingWal(store, backup, wal.segmentBytes, signal);
+  const there = await listSegments(store, backup.startSegment, signal);
+  // it may have gone between the two looks
+  if (wal.isGone === true) there.delete(backup.startSegment);
+  const missing = whyWalIsShort(backup, there, wal.segmentBytes);
   if (missing !== undefined) problems.push({ object: backup.name, reason: missing });
   const survey = await surveyParts(store, backup, signal);
   problems.push(...survey.problems);
@@ -61,13 +65,16 @@ export async function planRestore(options: PlanOptions): Promise<RestorePlan> {
   };
 }
 
+const unknownWal = { segmentBytes: usualSegmentBytes, systemIdentifier: undefined };
+
 /** The first segment that the backup needs says how large segments are and whose they are. */
 async function lookAtWal(
   { store, backup, systemIdentifier, signal }: PlanOptions,
   problems: Problem[],
-): Promise<{ segmentBytes: number; systemIdentifier: bigint | undefined }> {
+): Promise<{ segmentBytes: number; systemIdentifier: bigint | undefined; isGone?: boolean }> {
   try {
     const facts = await peekSegment(store, backup.startSegment, signal);
+    if (facts === undefined) return { ...unknownWal, isGone: true };
     if (systemIdentifier !== undefined && facts.systemIdentifier !== systemIdentifier) {
       const reason = `it is of cluster ${facts.systemIdentifier}, the source is ${systemIdentifier}`;
       problems.push({ object: `WAL file ${backup.startSegment}`, reason });
@@ -76,22 +83,8 @@ async function lookAtWal(
   } catch (thrown) {
     const fault = damageOnly(thrown);
     problems.push({ object: backup.name, reason: `WAL that it starts with cannot be read: ${fault.message}` });
-    return { segmentBytes: usualSegmentBytes, systemIdentifier: undefined };
+    return unknownWal;
   }
-}
-
-async function missingWal(
-  store: ObjectStore,
-  backup: Backup,
-  segmentBytes: number,
-  signal: AbortSignal | undefined,
-): Promise<string | undefined> {
-  const there = await listSegments(store, backup.startSegment, signal);
-  const needed = segmentRange(backup.startSegment, backup.stopSegment, segmentBytes);
-  const missing = needed.filter((name) => !there.has(name));
-  if (missing.length === 0) return undefined;
-  const more = missing.length > 3 ? ` and ${missing.length - 3} more` : "";
-  return `WAL that it needs is missing: ${missing.slice(0, 3).join(", ")}${more}`;
 }
 
 async function sumManifest(

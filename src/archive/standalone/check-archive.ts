@@ -4,10 +4,9 @@ import { walKind } from "../format/wal-names.ts";
 import { checkBaseBackup, type CheckedBackup } from "../restore/check-backup.ts";
 import type { ObjectStore } from "../store/object-store.ts";
 import { verifyWal, type WalFinding } from "../wal/verify-wal.ts";
-import { coverageOf } from "../wal/wal-coverage.ts";
+import { coverageOf, readWalListing } from "../wal/wal-coverage.ts";
 import { walPrefix } from "../wal/wal-index.ts";
 import { WalSource } from "../wal/wal-source.ts";
-import { readWalNames } from "./wal-state.ts";
 
 /** Something that is wrong: where, by which rule, and what was found. */
 export interface Finding {
@@ -50,8 +49,8 @@ export async function checkArchive(store: ObjectStore, check: ArchiveCheck): Pro
     onProgress: ({ bytesDone, bytesTotal, partsDone, partsTotal }) =>
       check.onBase(bytesDone, bytesTotal, `part ${partsDone} of ${partsTotal}`),
   });
-  const names = await readWalNames(store, backup.startSegment, signal);
-  const { missing, newest } = coverageOf(backup.startSegment, names, segmentBytes);
+  const listing = await readWalListing(store, backup.startSegment, signal);
+  const { missing, newest } = coverageOf(backup.startSegment, listing, segmentBytes);
   const findings: Finding[] = [
     ...base.problems.map((problem) =>
       findingOf(problem, problem.object.includes("/tar_partitions/") ? "part" : "backup"),
@@ -64,7 +63,7 @@ export async function checkArchive(store: ObjectStore, check: ArchiveCheck): Pro
   const walFiles = await verifyWal(source, {
     first: backup.startSegment,
     onFinding: (finding) => wrong.push(finding),
-    onRead: () => check.onWal((read += 1), names.segments.size),
+    onRead: () => check.onWal((read += 1), listing.segments.size),
     signal,
   });
   for (const { key, name, message } of wrong.toSorted((a, b) => (a.key < b.key ? -1 : 1))) {

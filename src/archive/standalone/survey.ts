@@ -4,9 +4,8 @@ import { sniff, sniffedBytes } from "../codec/sniff.ts";
 import { type Backup, backupsPrefix, partsPrefix, type SurveyedBackup, surveyBackups } from "../format/list-backups.ts";
 import { parseBackupName, usualSegmentBytes } from "../format/wal-names.ts";
 import type { ObjectInfo, ObjectStore } from "../store/object-store.ts";
-import { peekSegment } from "../wal/fetch-wal.ts";
-import { coverageOf, type WalCoverage } from "../wal/wal-coverage.ts";
-import { readWalNames } from "./wal-state.ts";
+import { findSegmentBytes } from "../wal/survey-wal.ts";
+import { coverageOf, readWalListing, type WalCoverage } from "../wal/wal-coverage.ts";
 
 /** What can be said of one base backup without reading it. */
 export interface SurveyedFacts {
@@ -47,7 +46,8 @@ const atOnce = 8;
  */
 export async function surveyArchive(store: ObjectStore, signal: AbortSignal): Promise<Survey> {
   let surveyed = await surveyBackups(store, { signal });
-  const segmentBytes = await findSegmentBytes(store, surveyed, signal);
+  const starts = surveyed.flatMap(({ name }) => parseBackupName(name)?.startSegment ?? []);
+  const segmentBytes = await findSegmentBytes(store, starts, signal);
   if (segmentBytes !== usualSegmentBytes) surveyed = await surveyBackups(store, { segmentBytes, signal });
   const backups: SurveyedFacts[] = [];
   for (let at = 0; at < surveyed.length; at += atOnce) {
@@ -65,30 +65,11 @@ export async function listArchive(
   const { backups, segmentBytes } = await surveyArchive(store, signal);
   const first = backups.map(({ startSegment }) => startSegment).toSorted((a, b) => (a < b ? -1 : 1))[0];
   if (first === undefined) return { backups: [], segmentBytes };
-  const names = await readWalNames(store, first, signal);
+  const listing = await readWalListing(store, first, signal);
   return {
-    backups: backups.map((one) => ({ ...one, wal: coverageOf(one.startSegment, names, segmentBytes) })),
+    backups: backups.map((one) => ({ ...one, wal: coverageOf(one.startSegment, listing, segmentBytes) })),
     segmentBytes,
   };
-}
-
-/** Newest first: the WAL of an old backup may be gone already. */
-async function findSegmentBytes(
-  store: ObjectStore,
-  surveyed: readonly SurveyedBackup[],
-  signal: AbortSignal,
-): Promise<number> {
-  for (const { name } of surveyed.toReversed()) {
-    const startSegment = parseBackupName(name)?.startSegment;
-    if (startSegment === undefined) continue;
-    try {
-      return (await peekSegment(store, startSegment, signal)).segmentBytes;
-    } catch (cause) {
-      // missing or damaged: the WAL's state will say so
-      if (!(cause instanceof DrawbridgeError) || cause.code !== "DB_ARCHIVE_INVALID") throw cause;
-    }
-  }
-  return usualSegmentBytes;
 }
 
 async function describe(store: ObjectStore, one: SurveyedBackup, signal: AbortSignal): Promise<SurveyedFacts> {

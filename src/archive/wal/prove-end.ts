@@ -1,4 +1,5 @@
 import { DrawbridgeError } from "../../errors.ts";
+import { sayMissing } from "../format/missing-wal.ts";
 import { forkLsn, isDescendant, timelineOf } from "../format/timeline-history.ts";
 import { parseSegmentName, walKind } from "../format/wal-names.ts";
 import { listWal } from "./wal-index.ts";
@@ -14,7 +15,7 @@ export async function proveEnd(source: WalSource, name: string, signal?: AbortSi
   for await (const { name: other } of listWal(source.store, name, signal)) {
     if (other === name) return false;
     if (await leadsOn(source, name, other, signal)) {
-      throw new DrawbridgeError("DB_ARCHIVE_INVALID", `${name} is missing from the archive, but ${other} is in it`);
+      throw new DrawbridgeError("DB_ARCHIVE_INVALID", `${sayMissing([name])}, but ${other} is in the archive`);
     }
   }
   return true;

@@ -1,3 +1,4 @@
+import { DrawbridgeError } from "../../errors.ts";
 import {
   forkLsn,
   isDescendant,
@@ -6,9 +7,9 @@ import {
   type TimelineHistory,
 } from "../format/timeline-history.ts";
 import { parseSegmentName, segmentName, walKind } from "../format/wal-names.ts";
-import { peekSegment } from "./fetch-wal.ts";
+import type { ObjectStore } from "../store/object-store.ts";
 import { isReadable, listWal } from "./wal-index.ts";
-import type { WalSource } from "./wal-source.ts";
+import { WalSource } from "./wal-source.ts";
 
 /** How far the WAL behind a base backup reaches. */
 export interface WalCoverage {
@@ -30,36 +31,41 @@ export interface WalListing {
 }
 
 /**
- * Lists the WAL from `startSegment` on and follows it as recovery to the latest timeline does, through forks.
- * @throws DrawbridgeError `DB_ARCHIVE_INVALID` when the first segment or a history file is damaged; what the store throws.
+ * Lists the WAL of an archive from segment `first` on, and reads all histories. One that is damaged is left out: a recovery could
+ * not follow it either, and a check of its content says so.
+ * @throws DrawbridgeError what the store throws.
  */
-export async function walCoverage(source: WalSource, startSegment: string, signal?: AbortSignal): Promise<WalCoverage> {
-  const listing = await readListing(source, startSegment, signal);
-  if (!listing.segments.has(startSegment)) {
-    return { missing: [startSegment], count: 0, newest: undefined, timeline: timelineOf(startSegment) };
-  }
-  const segmentBytes =
-    source.known().segmentBytes ?? (await peekSegment(source.store, startSegment, signal)).segmentBytes;
-  return coverageOf(startSegment, listing, segmentBytes);
-}
-
-async function readListing(source: WalSource, first: string, signal: AbortSignal | undefined): Promise<WalListing> {
+export async function readWalListing(store: ObjectStore, first: string, signal?: AbortSignal): Promise<WalListing> {
   const segments = new Map<string, Date>();
   const histories: TimelineHistory[] = [];
-  for await (const { name, objects } of listWal(source.store, first, signal)) {
+  await using source = new WalSource({ store, threads: 1 });
+  for await (const { name, objects } of listWal(store, first, signal)) {
     const kind = walKind(name);
     const object = objects.find(isReadable);
     if (kind === "segment" && object) segments.set(name, object.lastModified);
-    const history = kind === "history" ? await source.readHistory(timelineOf(name), { signal }) : undefined;
+    const history = kind === "history" ? await readIfGood(source, timelineOf(name), signal) : undefined;
     if (history) histories.push(history);
   }
   return { segments, histories };
 }
 
+async function readIfGood(
+  source: WalSource,
+  timeline: number,
+  signal: AbortSignal | undefined,
+): Promise<TimelineHistory | undefined> {
+  try {
+    return await source.readHistory(timeline, { signal });
+  } catch (cause) {
+    if (cause instanceof DrawbridgeError && cause.code === "DB_ARCHIVE_INVALID") return undefined;
+    throw cause;
+  }
+}
+
 /** So many missing segments are told; one more says nothing new. */
 const mostMissing = 1_000;
 
-/** {@link walCoverage} of what is listed, by one walk from the start to the end. Pure. */
+/** Follows what is listed from `startSegment` as recovery to the latest timeline does, through forks, by one walk. Pure. */
 export function coverageOf(
   startSegment: string,
   { segments, histories }: WalListing,

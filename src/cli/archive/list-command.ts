@@ -1,3 +1,4 @@
+import { sayMissing } from "../../archive/format/missing-wal.ts";
 import { formatWalLsn } from "../../archive/format/wal-names.ts";
 import { latest } from "../../archive/standalone/choose.ts";
 import { listArchive, type ListedFacts } from "../../archive/standalone/survey.ts";
@@ -64,7 +65,7 @@ function asText(backups: readonly ListedFacts[], place: string): string {
     bytesOr(one.compressedBytes),
     String(one.timeline),
     one.backup ? formatWalLsn(one.backup.startLsn) : "?",
-    one.wal.missing.length === 0 ? `to ${one.wal.newest?.name ?? "?"}` : `no: ${one.wal.missing[0]} is missing`,
+    one.wal.missing.length === 0 ? `to ${one.wal.newest?.name ?? "?"}` : sayMissing(one.wal.missing.slice(0, 1)),
     marksOf(one, at === backups.length - 1).join(", "),
   ]);
   const notes = backups.filter(({ refusal }) => refusal !== undefined);

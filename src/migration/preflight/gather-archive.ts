@@ -2,10 +2,9 @@ import { decompress } from "../../archive/codec/decompress.ts";
 import { chooseBackup } from "../../archive/format/choose-backup.ts";
 import { type Backup, listBackups } from "../../archive/format/list-backups.ts";
 import { listParts } from "../../archive/format/list-parts.ts";
-import type { SegmentFacts } from "../../archive/format/segment-check.ts";
 import { segmentRange, usualSegmentBytes } from "../../archive/format/wal-names.ts";
 import type { ObjectStore } from "../../archive/store/object-store.ts";
-import { listSegments, peekSegment } from "../../archive/wal/fetch-wal.ts";
+import { listSegments, peekSegment } from "../../archive/wal/survey-wal.ts";
 import { DrawbridgeError, explain } from "../../errors.ts";
 import type { ArchiveFacts } from "./facts.ts";
 
@@ -30,7 +29,9 @@ export async function archiveFacts(store: ObjectStore, question: ArchiveQuestion
   const names = backups.map(({ name }) => name);
   const first = backups.map(({ startSegment }) => startSegment).toSorted()[0];
   const segments = first === undefined ? new Set<string>() : await listSegments(store, first, signal);
-  const wal = await readWal(store, backups, signal);
+  const newestStart = backups.at(-1)?.startSegment;
+  // where it is not there, the choice says so
+  const wal = newestStart === undefined ? undefined : await peekSegment(store, newestStart, signal);
   const segmentBytes = wal?.segmentBytes ?? usualSegmentBytes;
   const choice = choose(backups, question, segments, segmentBytes);
   const known = { backups: names, systemIdentifier: wal && String(wal.systemIdentifier) };
@@ -69,22 +70,6 @@ function choose(
     return { backup: chooseBackup(choice) };
   } catch (fault) {
     if (fault instanceof DrawbridgeError && fault.code === "DB_ARCHIVE_INVALID") return { refusal: explain(fault) };
-    throw fault;
-  }
-}
-
-/** The header of the newest backup's first segment; `undefined` when that segment is not there (the choice then says so). */
-async function readWal(
-  store: ObjectStore,
-  backups: readonly Backup[],
-  signal: AbortSignal,
-): Promise<SegmentFacts | undefined> {
-  const newest = backups.at(-1);
-  if (newest === undefined) return undefined;
-  try {
-    return await peekSegment(store, newest.startSegment, signal);
-  } catch (fault) {
-    if (fault instanceof DrawbridgeError && fault.message.endsWith("is not in the archive")) return undefined;
     throw fault;
   }
 }

@@ -110,7 +110,7 @@ describe("the sentinel", { timeout }, () => {
     ],
     ["of another cluster", (text: string) => text.replace("{", '{"system_identifier":77,'), /its sentinel says 77/],
     ["that stops before it starts", stopping("000000010000000000000002"), /before it started/],
-    ["that stops in a segment that is not there", stopping("000000010000000000000005"), /WAL that it needs is missing/],
+    ["that stops in a segment that is not there", stopping("000000010000000000000005"), /WAL is missing/],
     ["that stops impossibly far away", stopping("00000001FFFF000000000004"), /impossibly far/],
     ["that stops nowhere", stopping("00000001000000000000000G"), /not a WAL segment/],
   ])("%s: refused", async (_what, change, words) => {

@@ -141,7 +141,7 @@ describe.each([undefined, 17] as const)("recovery to the end (PostgreSQL %s)", (
     await using gap = await startCourier(holed, store, mode);
     holed.start();
     expect(await holed.ended()).toMatch(/FATAL: .*could not restore file "[0-9A-F]{24}" from archive/);
-    expect(gap.faults.join()).toMatch(new RegExp(`${names[3]} is missing from the archive, but ${names[4]} is in it`));
+    expect(gap.faults.join()).toMatch(new RegExp(`WAL is missing: ${names[3]}, but ${names[4]} is in the archive`));
     expect(holed.log()).not.toMatch(/archive recovery complete/);
   });
 });

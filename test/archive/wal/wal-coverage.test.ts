@@ -4,7 +4,7 @@ import { parseHistory } from "../../../src/archive/format/timeline-history.ts";
 import { folderStore } from "../../../src/archive/store/folder-store.ts";
 import { type DecodePool, openDecodePool } from "../../../src/archive/wal/decode-pool.ts";
 import { verifyWal, type WalFinding } from "../../../src/archive/wal/verify-wal.ts";
-import { coverageOf, walCoverage } from "../../../src/archive/wal/wal-coverage.ts";
+import { coverageOf, readWalListing } from "../../../src/archive/wal/wal-coverage.ts";
 import { WalSource } from "../../../src/archive/wal/wal-source.ts";
 import { archiveFolder } from "../../support/archives.ts";
 import { makeSegment, memoryStore, nameOf, segmentBytes } from "./made-wal.ts";
@@ -84,8 +84,9 @@ describe("the WAL behind a backup", () => {
   });
 
   test("is read from a real archive", async () => {
-    const source = new WalSource({ store: folderStore(join(archiveFolder("wal-e-15-heroku"), "prefix")), pool });
-    const coverage = await walCoverage(source, "000000010000000000000003");
+    const store = folderStore(join(archiveFolder("wal-e-15-heroku"), "prefix"));
+    const first = "000000010000000000000003";
+    const coverage = coverageOf(first, await readWalListing(store, first), 16 * 1024 * 1024);
     expect(coverage).toMatchObject({ missing: [], count: 3, timeline: 1 });
     expect(coverage.newest?.name).toBe("000000010000000000000005");
   });

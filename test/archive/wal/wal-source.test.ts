@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { SegmentExpectation } from "../../../src/archive/format/segment-check.ts";
 import { folderStore } from "../../../src/archive/store/folder-store.ts";
 import { type DecodePool, openDecodePool } from "../../../src/archive/wal/decode-pool.ts";
-import { listSegments } from "../../../src/archive/wal/fetch-wal.ts";
+import { listSegments } from "../../../src/archive/wal/survey-wal.ts";
 import { WalSource } from "../../../src/archive/wal/wal-source.ts";
 import { archiveFolder } from "../../support/archives.ts";
 import {
