@@ -54,10 +54,10 @@ let buffer = Buffer.alloc(0);
  * Decodes one WAL object in this thread, proves its content, and writes it only then. Synchronous writes: meant for a worker.
  * @throws DrawbridgeError `DB_ARCHIVE_INVALID` that names the object and what is wrong with it.
  */
-export function decodeWal(job: DecodeJob): DecodedWal {
+export async function decodeWal(job: DecodeJob): Promise<DecodedWal> {
   const { source: from } = job;
   const source = typeof from === "string" ? readFileSync(from) : Buffer.from(from.memory, 0, from.length);
-  const content = decodeWhole(job, source);
+  const content = await decodeWhole(job, source);
   const kind = walKind(job.name);
   let facts: SegmentFacts | undefined;
   let history: string | undefined;
@@ -70,7 +70,7 @@ export function decodeWal(job: DecodeJob): DecodedWal {
   return { sizeBytes: content.length, facts, history };
 }
 
-function decodeWhole(job: DecodeJob, source: Buffer): Buffer {
+async function decodeWhole(job: DecodeJob, source: Buffer): Promise<Buffer> {
   const isSegment = ["segment", "partial"].includes(walKind(job.name));
   let limit = isSegment ? job.expected.segmentBytes : smallBytes;
   let length = 0;
@@ -95,8 +95,8 @@ function decodeWhole(job: DecodeJob, source: Buffer): Buffer {
     }
   };
   const decoder = createDecoder(sniff(job.key, source.subarray(0, sniffedBytes)), job.key, take);
-  decoder.push(source);
-  decoder.end();
+  await decoder.push(source);
+  await decoder.end();
   return buffer.subarray(0, length);
 }
 
