@@ -59,7 +59,11 @@ export async function follow(
     return report(context, goal, "starting", { consistent: false, replayPaused: true, replayLsn: position.lsn });
   }
   await agreeMethods(context, goal, session);
-  const timeline = await lookAtTimelines(context, goal, position, beside);
+  const { timeline, onwards } = await lookAtTimelines(context, goal, position, beside);
+  if (onwards !== undefined) {
+    await goOnToLatest(context, goal, onwards);
+    return report(context, goal, "starting", { consistent: false, timeline, replayLsn: position.lsn });
+  }
   await lookAtCollations(context, goal, beside.looks);
   const foreignThrough = context.record?.foreign?.through ?? 0;
   await report(context, goal, "following", {
@@ -95,18 +99,24 @@ async function restartWithHigherLimits(context: AgentContext, goal: AgentGoal, s
   return true;
 }
 
-/** @returns the timeline that is replayed. @throws DrawbridgeError `DB_RESTORE_AGAIN`. */
+/** Which timeline is replayed, and which one PostgreSQL has to be started again for. */
+interface TimelineLook {
+  readonly timeline: number;
+  readonly onwards?: number;
+}
+
+/** @throws DrawbridgeError `DB_RESTORE_AGAIN`. */
 async function lookAtTimelines(
   context: AgentContext,
   goal: AgentGoal,
   position: ServerPosition,
   { courier, looks }: { readonly courier: Courier; readonly looks: StandbyLooks },
-): Promise<number> {
+): Promise<TimelineLook> {
   const { deps, paths, record } = context;
-  if (record?.segmentBytes === undefined) return position.timeline;
+  if (record?.segmentBytes === undefined) return { timeline: position.timeline };
   const at = await readReplayPoint(paths.dataDir, position.lsn, record.segmentBytes, position.timeline);
   const nowMs = deps.clock.now().getTime();
-  if (nowMs - looks.timelineAtMs < timelineLookMs) return at.timeline;
+  if (nowMs - looks.timelineAtMs < timelineLookMs) return { timeline: at.timeline };
   looks.timelineAtMs = nowMs;
   const foreign = record.foreign?.through ?? 0;
   try {
@@ -116,13 +126,13 @@ async function lookAtTimelines(
       await remember(context, { ...record, restoreAgain: { epoch: goal.epoch.toString(), why } });
       throw new DrawbridgeError("DB_RESTORE_AGAIN", why);
     }
-    if (newest !== undefined && foreign > 0) await goOnToLatest(context, goal, newest);
+    if (newest !== undefined && foreign > 0) return { timeline: at.timeline, onwards: newest };
   } catch (thrown) {
     if (asDrawbridgeError(thrown).code === "DB_RESTORE_AGAIN") throw thrown;
     // the archive is away or damaged: that is told when PostgreSQL itself asks
     deps.log.debug({ fault: explain(thrown) }, "the archive was not asked for a newer timeline");
   }
-  return at.timeline;
+  return { timeline: at.timeline };
 }
 
 /** The source has a new timeline behind the foreign ones: PostgreSQL, held on the old one until now, has to be started for it. */
@@ -130,8 +140,9 @@ async function goOnToLatest(context: AgentContext, goal: AgentGoal, newest: numb
   const { record, deps } = context;
   if (!record) return;
   deps.log.warn({ newest }, "the source has a new timeline: PostgreSQL starts again to follow it");
-  await remember(context, { ...record, foreign: { through: 0, ours: newest } });
   await stopServer(serverOf(context), "fast");
+  // not before: a server that could not be stopped would stay on the old timeline for ever
+  await remember(context, { ...record, foreign: { through: 0, ours: newest } });
   await ensureServer(context, goal);
 }
 

@@ -31,10 +31,13 @@ export interface TestBridge extends AsyncDisposable {
   session(database: string, port: number, user?: string): Promise<Session>;
 }
 
-/** Makes a bridge that restores from `archive`; `host` and `tls` say how it is reached, by loopback unless told. */
+/**
+ * Makes a bridge that restores from `archive`; `host` and `tls` say how it is reached, by loopback unless told. `bindir` may
+ * hold programs that fail.
+ */
 export async function makeBridge(
   archive: AgentDeps["archive"],
-  reached: Pick<AgentDeps, "tls"> & { readonly host?: string } = {},
+  reached: Pick<AgentDeps, "tls"> & { readonly host?: string; readonly bindir?: string } = {},
 ): Promise<TestBridge> {
   const home = await mkdtemp(join(place, "drawbridge-bridge-"));
   await chmod(home, 0o755);
@@ -42,7 +45,7 @@ export async function makeBridge(
   const instanceDir = join(home, "instance");
   const backupsDir = join(home, "bucket");
   const paths = instancePaths(instanceDir);
-  const bindir = systemBindir();
+  const bindir = reached.bindir ?? systemBindir();
   let stop = new AbortController();
   let running: Promise<void> = Promise.resolve();
   const stopAgent = async (): Promise<void> => {

@@ -1,4 +1,4 @@
-import { chmod, mkdir, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { folderStore } from "../../src/archive/store/folder-store.ts";
@@ -6,6 +6,7 @@ import type { ObjectStore } from "../../src/archive/store/object-store.ts";
 import { DrawbridgeError } from "../../src/errors.ts";
 import type { AgentParams } from "../../src/journal/agent-rows.ts";
 import { type ArchivingSource, startSource } from "../archive/wal/replica.ts";
+import { systemBindir } from "../support/bindir.ts";
 import { makeBridge, type TestBridge } from "./bridge.ts";
 import { backUp, remember, rowsArrive } from "./live-source.ts";
 
@@ -14,10 +15,11 @@ async function follows(
   source: ArchivingSource,
   store: ObjectStore = folderStore(source.archive),
   params: AgentParams = {},
+  bindir = systemBindir(),
 ): Promise<{ bridge: TestBridge; port: number }> {
   await backUp(source);
   await source.writeSegment(1);
-  const bridge = await makeBridge(store);
+  const bridge = await makeBridge(store, { bindir });
   try {
     bridge.journal.setGoal("standby", { database: "postgres", sourceSettings: { max_connections: 100 }, ...params });
     bridge.startAgent();
@@ -120,25 +122,73 @@ async function putForeignBackup({ archive }: ArchivingSource): Promise<void> {
   await writeFile(join(archive, name), JSON.stringify(sentinel));
 }
 
-test("a timeline that somebody's test restore left in the archive is passed over; the source's own later one is followed", async () => {
-  await using source = await startSource();
+/** A source whose archive holds a timeline that it never had. */
+async function startBesideForeign(): Promise<{ source: ArchivingSource; failOver: () => Promise<void> }> {
+  const source = await startSource();
   const foreign = "1\t0/1000000\tno recovery target specified\n";
   await writeFile(join(source.archive, "wal_005/00000002.history"), foreign);
+  const failOver = async (): Promise<void> => {
+    // a failover looks into the archive for a number that is free
+    const known = join(source.cluster.dataDir, "pg_wal/00000002.history");
+    await writeFile(known, foreign);
+    await chmod(known, 0o644);
+    await source.cluster.query("alter system set recovery_target_timeline = 'current'");
+    await source.switchTimeline();
+  };
+  return { source, failOver };
+}
+
+test("a timeline that somebody's test restore left in the archive is passed over; the source's own later one is followed", async () => {
+  const { source: made, failOver } = await startBesideForeign();
+  await using source = made;
   await putForeignBackup(source);
   const { bridge, port } = await follows(source, folderStore(source.archive), { timeline: 1 });
   await using _ = bridge;
   const before = await bridge.journal.reached("following");
   expect(before.facts).toMatchObject({ timeline: 1, foreignThrough: 2 });
-  // a failover looks into the archive for a number that is free
-  const known = join(source.cluster.dataDir, "pg_wal/00000002.history");
-  await writeFile(known, foreign);
-  await chmod(known, 0o644);
-  await source.cluster.query("alter system set recovery_target_timeline = 'current'");
-  await source.switchTimeline();
+  const told = bridge.journal.states.length;
+  await failOver();
   await source.writeSegment(2);
   await rowsArrive(bridge, port, 2);
   await bridge.journal.reached("following", ({ facts }) => facts.timeline === 3);
+  // PostgreSQL was started again for it, and does not count as a standby that follows until it answers
+  const during = bridge.journal.states.slice(told).filter(({ state }) => state === "starting");
+  expect(during[0]?.facts).toMatchObject({ consistent: false, timeline: 1 });
 });
+
+test("a server that cannot be stopped for the source's new timeline is told, and stopped as soon as it can be", async () => {
+  const { source: made, failOver } = await startBesideForeign();
+  await using source = made;
+  await using programs = await failingStop();
+  const { bridge, port } = await follows(source, undefined, { timeline: 1 }, programs.bindir);
+  await using _ = bridge;
+  await programs.fail(true);
+  await failOver();
+  const { facts } = await bridge.journal.reached("failed");
+  expect(facts.error).toMatchObject({ code: "DB_BRIDGE", message: expect.stringMatching(/pg_ctl stop failed/) });
+  await programs.fail(false);
+  await source.writeSegment(2);
+  await rowsArrive(bridge, port, 2);
+  await bridge.journal.reached("following", (state) => state.facts.timeline === 3);
+});
+
+/** PostgreSQL's programs, of which `pg_ctl stop` fails on demand. */
+async function failingStop(): Promise<
+  AsyncDisposable & { bindir: string; fail: (isFailing: boolean) => Promise<void> }
+> {
+  const dir = await mkdtemp("/tmp/drawbridge-programs-");
+  await chmod(dir, 0o755);
+  const [real, bindir, flag] = [systemBindir(), join(dir, "bin"), join(dir, "fails")];
+  await mkdir(bindir);
+  for (const name of await readdir(real)) if (name !== "pg_ctl") await symlink(join(real, name), join(bindir, name));
+  const script = `#!/bin/sh\n[ "$1" = stop ] && [ -e ${flag} ] && exit 1\nexec ${join(real, "pg_ctl")} "$@"\n`;
+  await writeFile(join(bindir, "pg_ctl"), script, { mode: 0o755 });
+  return {
+    bindir,
+    fail: (isFailing) => (isFailing ? writeFile(flag, "") : rm(flag, { force: true })),
+    [Symbol.asyncDispose]: () => rm(dir, { recursive: true, force: true }),
+  };
+}
 
 test("keys that expire while it follows are told as they are, end no recovery, and once renewed WAL flows on", async () => {
   await using source = await startSource();
