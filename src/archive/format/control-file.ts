@@ -3,7 +3,7 @@ import { DrawbridgeError } from "../../errors.ts";
 /** What `global/pg_control` says (x86-64 and arm64, little endian; offsets tried on 14 to 18). */
 export interface ControlFile {
   readonly systemIdentifier: bigint;
-  /** 1300 for PostgreSQL 13 to 16, 1700 for 17, 1800 for 18. */
+  /** 1300 for PostgreSQL 14 to 16, 1700 for 17, 1800 for 18. */
   readonly controlVersion: number;
   readonly catalogVersion: number;
   readonly checkpointLsn: bigint;
@@ -11,12 +11,11 @@ export interface ControlFile {
   readonly timeline: number;
 }
 
-/** Version of the control file's form by major version of PostgreSQL (`pg_control.h`, PG_CONTROL_VERSION). */
+/**
+ * Version of the control file's form by major version of PostgreSQL (`pg_control.h`, PG_CONTROL_VERSION). Those are all that
+ * archives are made, restored and recovered of in tests; older ones no longer get fixes, from Heroku neither.
+ */
 const versions: ReadonlyMap<number, number> = new Map([
-  [10, 1002],
-  [11, 1100],
-  [12, 1201],
-  [13, 1300],
   [14, 1300],
   [15, 1300],
   [16, 1300],
@@ -52,7 +51,8 @@ export function parseControlFile(bytes: Buffer): ControlFile {
 /** Why a control file cannot be of PostgreSQL `major`; `undefined` when it can. Pure. */
 export function whyNotOfMajor(control: ControlFile, major: number): string | undefined {
   const expected = versions.get(major);
-  if (expected === undefined) return `PG_VERSION says ${major}, which is not known here (10 to 18 are)`;
+  if (Number.isNaN(major)) return "PG_VERSION does not say a version";
+  if (expected === undefined) return `it is of PostgreSQL ${major}, and 14 to 18 are supported`;
   if (control.controlVersion === expected) return undefined;
   return `global/pg_control has version ${control.controlVersion}, PostgreSQL ${major} has ${expected}`;
 }

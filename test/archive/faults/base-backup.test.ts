@@ -193,6 +193,40 @@ describe("backup_label and pg_control", { timeout }, () => {
   });
 });
 
+describe("the version of PostgreSQL", { timeout }, () => {
+  const ofVersion = (version: string, control: Buffer): ReturnType<typeof outcomeOf> =>
+    outcomeOf((given) => {
+      const content = new Map([
+        ["PG_VERSION", Buffer.from(`${version}\n`)],
+        ["global/pg_control", control],
+      ]);
+      for (const index of [0, 1]) {
+        const members = given.archive.parts[index]?.map((one) => ({
+          ...one,
+          ...(content.has(one.name) ? { content: content.get(one.name) } : {}),
+        }));
+        given.store.spoil(part(given, index), { kind: "content", bytes: compress(tarOf(members ?? []), ".lzo") });
+      }
+    });
+
+  test.each([
+    ["9.6", 960],
+    ["10", 1002],
+    ["11", 1100],
+    ["12", 1201],
+    ["13", 1300],
+    ["19", 1900],
+  ])("%s, whose control file is in order, is refused by its name", async (version, controlVersion) => {
+    const outcome = await ofVersion(version, controlFile(sysid, controlVersion));
+    const words = `of PostgreSQL ${Number.parseInt(version, 10)}, and 14 to 18 are supported`;
+    expectRefused(outcome, "DB_ARCHIVE_INVALID", new RegExp(words));
+  });
+
+  test("that is none is refused", async () => {
+    expectRefused(await ofVersion("xx", controlFile()), "DB_ARCHIVE_INVALID", /PG_VERSION does not say a version/);
+  });
+});
+
 describe("the WAL that a backup needs", { timeout }, () => {
   const wal = (given: Case, index: number): string => given.archive.walKeys[index] ?? "";
 
