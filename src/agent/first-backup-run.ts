@@ -1,3 +1,4 @@
+import { retrying } from "../archive/host/retrying.ts";
 import { asDrawbridgeError, explain, type DrawbridgeError } from "../errors.ts";
 import type { AgentFacts } from "../journal/agent-rows.ts";
 import { faultFacts, type AgentContext } from "./context.ts";
@@ -21,20 +22,21 @@ export function startFirstBackup(context: AgentContext, server: LocalServer): Fi
   const signal = AbortSignal.any([deps.signal, stop.signal]);
   let progress: BackupProgress | undefined;
   let fault: DrawbridgeError | undefined;
+  const take = async (): Promise<void> => {
+    const name = await takeFirstBackup(context, server, (now) => (progress = now), signal);
+    fault = undefined;
+    if (context.record) await remember(context, { ...context.record, firstBackup: name });
+    deps.log.info({ name }, "the bridge has its first backup");
+  };
+  const pauseMs = (thrown: unknown): number => {
+    fault = asDrawbridgeError(thrown);
+    deps.log.error({ code: fault.code, fault: explain(fault) }, "the first backup failed and begins again");
+    return againMs;
+  };
   const run = async (): Promise<void> => {
-    while (!signal.aborted && context.record?.firstBackup === undefined) {
-      try {
-        const name = await takeFirstBackup(context, server, (now) => (progress = now), signal);
-        fault = undefined;
-        if (context.record) await remember(context, { ...context.record, firstBackup: name });
-        deps.log.info({ name }, "the bridge has its first backup");
-      } catch (thrown) {
-        if (signal.aborted) return;
-        fault = asDrawbridgeError(thrown);
-        deps.log.error({ code: fault.code, fault: explain(fault) }, "the first backup failed and begins again");
-        await deps.clock.sleep(againMs, signal).catch(() => undefined);
-      }
-    }
+    if (signal.aborted || context.record?.firstBackup !== undefined) return;
+    // only the signal ends it without a backup
+    await retrying(take, { pauseMs, clock: deps.clock, signal }).catch(() => undefined);
   };
   const running = run();
   return {

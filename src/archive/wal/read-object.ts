@@ -1,5 +1,6 @@
 import { systemClock, type Clock } from "../../clock.ts";
 import { asDrawbridgeError, DrawbridgeError } from "../../errors.ts";
+import { retrying } from "../host/retrying.ts";
 import { fillFrom } from "../store/fill-from.ts";
 import type { ObjectStore } from "../store/object-store.ts";
 
@@ -48,16 +49,13 @@ export async function readObject(
   key: string,
   { memory, clock = systemClock, signal }: ReadObjectOptions,
 ): Promise<HeldObject | undefined> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return await readOnce(store, key, memory, signal);
-    } catch (thrown) {
-      signal?.throwIfAborted();
-      const fault = thrown instanceof Error && !(thrown instanceof DrawbridgeError) ? broken(key, thrown) : thrown;
-      if (attempt === tries || asDrawbridgeError(fault).outcome !== "retryable") throw fault;
-      await clock.sleep(100 * 4 ** (attempt - 1), signal);
-    }
-  }
+  const pauseMs = (fault: unknown, failures: number): number | undefined =>
+    failures < tries && asDrawbridgeError(fault).outcome === "retryable" ? 100 * 4 ** (failures - 1) : undefined;
+  const read = (): Promise<HeldObject | undefined> =>
+    readOnce(store, key, memory, signal).catch((thrown: unknown) => {
+      throw thrown instanceof Error && !(thrown instanceof DrawbridgeError) ? broken(key, thrown) : thrown;
+    });
+  return retrying(read, { pauseMs, clock, signal });
 }
 
 async function readOnce(
