@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { chmod, chown, lstat, mkdir, open, readFile, rename, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
+import { ifThere } from "../archive/host/if-there.ts";
 import { fitsSocket } from "../archive/server/conf-files.ts";
 import { DrawbridgeError } from "../errors.ts";
 import type { ServerUser } from "./server-user.ts";
@@ -84,13 +85,8 @@ export async function prepareInstance(paths: InstancePaths, user: ServerUser): P
 
 /** What was remembered; `undefined` on a new host. */
 export async function readRecord(paths: InstancePaths): Promise<InstanceRecord | undefined> {
-  let text: string;
-  try {
-    text = await readFile(paths.recordFile, "utf8");
-  } catch (cause) {
-    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return undefined;
-    throw cause;
-  }
+  const text = await ifThere(readFile(paths.recordFile, "utf8"));
+  if (text === undefined) return undefined;
   const parsed: unknown = JSON.parse(text);
   if (!isRecord(parsed)) throw new DrawbridgeError("DB_BAD_INPUT", `${paths.recordFile} is not a bridge's record`);
   return parsed;

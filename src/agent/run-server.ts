@@ -1,7 +1,7 @@
 import { userInfo } from "node:os";
 import { join } from "node:path";
-import { writeOwned } from "../archive/restore/owned-file.ts";
 import { pgIdentConf } from "../archive/server/conf-files.ts";
+import { writeOwned } from "../archive/server/owned-file.ts";
 import { writeWalScripts } from "../archive/wal/wal-scripts.ts";
 import type { AgentGoal } from "../journal/agent-rows.ts";
 import { serverOf, type AgentContext } from "./context.ts";

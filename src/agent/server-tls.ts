@@ -2,6 +2,7 @@ import { chmod, chown, mkdir, open, rename, rm, stat } from "node:fs/promises";
 import { isIP } from "node:net";
 import { join } from "node:path";
 import { execa } from "execa";
+import { ifThere, isNotThere } from "../archive/host/if-there.ts";
 import { DrawbridgeError } from "../errors.ts";
 import type { AgentContext } from "./context.ts";
 import { isLoopback, listenHostOf, type ServerTls } from "./server-config.ts";
@@ -24,7 +25,7 @@ export async function ensureServerTls(
   const { deps, paths } = context;
   if (deps.tls !== "always" && isLoopback(listenHostOf(deps))) return undefined;
   const directory = join(paths.dir, "tls");
-  if (!(await isThere(directory))) await makeCertificate(context, directory, openssl);
+  if ((await ifThere(stat(directory))) === undefined) await makeCertificate(context, directory, openssl);
   return {
     keyFile: join(directory, keyName),
     certificateFile: join(directory, certificateName),
@@ -74,7 +75,7 @@ async function runOpenssl(
       ...(owner ? { uid: owner.uid, gid: owner.gid } : {}),
     });
   } catch (cause) {
-    if (isNotFound(cause)) {
+    if (isNotThere(cause)) {
       throw new DrawbridgeError(
         "DB_CONFIG",
         "PostgreSQL on the bridge needs a certificate, and there is no openssl here: install the package openssl",
@@ -83,20 +84,6 @@ async function runOpenssl(
     }
     throw new DrawbridgeError("DB_BRIDGE", "openssl made no certificate for PostgreSQL", { cause });
   }
-}
-
-async function isThere(path: string): Promise<boolean> {
-  try {
-    await stat(path);
-    return true;
-  } catch (cause) {
-    if (isNotFound(cause)) return false;
-    throw cause;
-  }
-}
-
-function isNotFound(thrown: unknown): boolean {
-  return thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT";
 }
 
 async function sync(path: string): Promise<void> {

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { userInfo } from "node:os";
-import type { Owner } from "../archive/restore/extract.ts";
+import type { Owner } from "../archive/server/owned-file.ts";
 import { DrawbridgeError } from "../errors.ts";
 
 /** Whose process PostgreSQL runs as. */

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { writeOwned } from "../archive/restore/owned-file.ts";
+import { writeOwned } from "../archive/server/owned-file.ts";
 import type { AgentGoal, BridgeLogin } from "../journal/agent-rows.ts";
 import type { Queryable } from "../postgres/connect.ts";
 import type { AgentContext } from "./context.ts";

@@ -1,6 +1,7 @@
 import type { Stats } from "node:fs";
 import { lstat, readdir, readlink, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { ifThere } from "../host/if-there.ts";
 import { isOurName } from "../restore/member-fate.ts";
 
 /** One thing of a data directory that goes into a base backup. */
@@ -72,16 +73,9 @@ function isEmptied(name: string): boolean {
 }
 
 async function childrenOf(path: string): Promise<string[]> {
-  return (await readdir(path).catch(ignoreMissing([]))).toSorted((a, b) => (a < b ? -1 : 1));
+  return ((await ifThere(readdir(path))) ?? []).toSorted((a, b) => (a < b ? -1 : 1));
 }
 
 async function factsOf(path: string): Promise<Stats | undefined> {
-  return lstat(path).catch(ignoreMissing(undefined));
-}
-
-function ignoreMissing<T>(instead: T): (cause: unknown) => T {
-  return (cause) => {
-    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return instead;
-    throw cause;
-  };
+  return ifThere(lstat(path));
 }

@@ -1,15 +1,13 @@
 import { DrawbridgeError } from "../../errors.ts";
+import type { Owner } from "../server/owned-file.ts";
 import type { TarMember } from "../tar/tar-header.ts";
 import type { TarHandler } from "../tar/tar-parser.ts";
 import type { FileWriter } from "./file-writer.ts";
 import { cleanName, isRestoredDir, isVolume, restoredName, segmentBeforeIt, tablespaceOf } from "./member-fate.ts";
 import { addName, keptFiles, largeFileBytes, noNames, requiredNames, type PartFacts } from "./part-facts.ts";
 
-/** Who owns what is restored; left as they are when absent (we are not root). */
-export interface Owner {
-  readonly uid: number;
-  readonly gid: number;
-}
+// for decode-job.ts and spool.ts, until they ask where it belongs
+export type { Owner } from "../server/owned-file.ts";
 
 /** Where members go. */
 export interface ExtractionTarget {

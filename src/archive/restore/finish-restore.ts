@@ -2,11 +2,11 @@ import { chown, link, lstat, mkdir, readlink, rename, rm, symlink } from "node:f
 import { dirname, join } from "node:path";
 import { DrawbridgeError } from "../../errors.ts";
 import { formatTablespaceMap, tablespaceMapOids } from "../format/backup-label.ts";
+import { writeOwned } from "../server/owned-file.ts";
 import type { ExtractionTarget } from "./extract.ts";
 import { codeOf, diskFault, placeOf } from "./file-writer.ts";
 import type { Judgement } from "./judge-backup.ts";
 import { controlFileInWaiting } from "./member-fate.ts";
-import { writeOwned } from "./owned-file.ts";
 import type { PartFacts } from "./part-facts.ts";
 import { syncDirectory } from "./restore-journal.ts";
 

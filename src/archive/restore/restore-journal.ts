@@ -3,6 +3,8 @@ import { type FileHandle, open, readFile, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { z } from "zod";
 import { DrawbridgeError } from "../../errors.ts";
+import { bootId } from "../host/boot-id.ts";
+import { ifThere } from "../host/if-there.ts";
 import { partFactsShape, type PartFacts } from "./part-facts.ts";
 
 /** What a restore was begun with. A journal of anything else is not gone on with. */
@@ -130,7 +132,7 @@ export class RestoreJournal implements AsyncDisposable {
 
   /** Begins a journal anew; what lay there is gone. The directories' stamps with `id` have to be on the disk by then. */
   static async begin(path: string, identity: RestoreIdentity, id: string): Promise<RestoreJournal> {
-    const journal = new RestoreJournal(path, await open(path, "w", 0o600), id, await readBootId());
+    const journal = new RestoreJournal(path, await open(path, "w", 0o600), id, await thisBoot());
     await journal.#append({ type: "begin", version: 1, id, ...identity }, "sync");
     await syncDirectory(dirname(path));
     return journal;
@@ -142,7 +144,7 @@ export class RestoreJournal implements AsyncDisposable {
     const file = await open(path, "r+");
     await file.truncate(text.lastIndexOf(0x0a) + 1);
     await file.close();
-    return new RestoreJournal(path, await open(path, "a"), id, await readBootId());
+    return new RestoreJournal(path, await open(path, "a"), id, await thisBoot());
   }
 
   async written(facts: PartFacts): Promise<void> {
@@ -180,22 +182,14 @@ export class RestoreJournal implements AsyncDisposable {
 
 /** The content of the journal at `path`; `undefined` when there is none. @throws DrawbridgeError as {@link parseJournal}. */
 export async function readJournal(path: string): Promise<JournalContent | undefined> {
-  let text: string;
-  try {
-    text = await readFile(path, "utf8");
-  } catch (cause) {
-    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return undefined;
-    throw cause;
-  }
-  return parseJournal(text, await readBootId(), path);
+  const text = await ifThere(readFile(path, "utf8"));
+  if (text === undefined) return undefined;
+  return parseJournal(text, await thisBoot(), path);
 }
 
-/** Changes with every start of the machine. Where the system does not tell, every start counts as a new one. */
-async function readBootId(): Promise<string> {
-  return readFile("/proc/sys/kernel/random/boot_id", "utf8").then(
-    (text) => text.trim(),
-    () => randomUUID(),
-  );
+/** Where the system does not tell, every start counts as a new one. */
+async function thisBoot(): Promise<string> {
+  return (await bootId()) ?? randomUUID();
 }
 
 /** Makes names in a directory last. */

@@ -3,7 +3,7 @@ import { userInfo } from "node:os";
 import { dirname } from "node:path";
 import { execa } from "execa";
 import { DrawbridgeError } from "../../errors.ts";
-import type { Owner } from "../restore/extract.ts";
+import type { Owner } from "../server/owned-file.ts";
 
 /** Whose process PostgreSQL will run as. */
 export interface StandaloneUser {

@@ -1,5 +1,6 @@
 import { join } from "node:path";
-import { writeOwned } from "../restore/owned-file.ts";
+import { shellLine, shellWord } from "../host/shell-word.ts";
+import { writeOwned } from "../server/owned-file.ts";
 import type { RestoreMode } from "./serve-restores.ts";
 import type { Spool } from "./spool.ts";
 
@@ -42,10 +43,6 @@ function quote(path: string): string {
   return shellWord(path).replaceAll("%", "%%");
 }
 
-function shellWord(path: string): string {
-  return `'${path.replaceAll("'", `'\\''`)}'`;
-}
-
 /**
  * The exit status decides what the server does (tried on PostgreSQL 15): 1 to 125 is "not there", which a standby takes as
  * "ask again" and a recovery to the end as the end; above that it stops. `true` and not `:`, whose failed redirection
@@ -73,7 +70,7 @@ function nobodyFunctions(fallback: readonly string[] | undefined, trouble: numbe
   if (fallback === undefined) return `alive() { true; }\nnobody() { finish ${trouble}; }`;
   return `alive() { read -r pid start 2>/dev/null <"$s/courier.pid" && { [ -d "/proc/$pid" ] || kill -0 "$pid" 2>/dev/null; }; }
 nobody() {
-  ${fallback.map(shellWord).join(" ")} "$1" "$2"
+  ${shellLine(fallback)} "$1" "$2"
   case $? in
     0) [ -f "$2" ] && finish 0 ;;
     ${missingStatus}) finish 1 ;;

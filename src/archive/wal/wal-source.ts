@@ -6,7 +6,7 @@ import { DrawbridgeError } from "../../errors.ts";
 import type { SegmentExpectation } from "../format/segment-check.ts";
 import { historyName, parseHistory, type TimelineHistory } from "../format/timeline-history.ts";
 import { parseWalObject } from "../format/wal-names.ts";
-import type { Owner } from "../restore/extract.ts";
+import type { Owner } from "../server/owned-file.ts";
 import type { ObjectInfo, ObjectStore } from "../store/object-store.ts";
 import type { DecodedWal, DecodeJob } from "./decode-job.ts";
 import { openDecodePool, type DecodePool } from "./decode-pool.ts";

@@ -1,8 +1,9 @@
 import { join } from "node:path";
+import { shellLine } from "../../archive/host/shell-word.ts";
 import type { Configured } from "../../archive/standalone/configure.ts";
 import type { StandaloneUser } from "../../archive/standalone/server-user.ts";
 import type { RestoreMode } from "../../archive/wal/serve-restores.ts";
-import { formatBytes, formatSeconds, shellLine } from "./words.ts";
+import { formatBytes, formatSeconds } from "./words.ts";
 
 /** What `archive restore --json` prints. */
 export interface RestoreResult {

@@ -1,4 +1,5 @@
 import { statSync } from "node:fs";
+import { shellLine } from "../../archive/host/shell-word.ts";
 import { folderStore } from "../../archive/store/folder-store.ts";
 import type { ObjectStore } from "../../archive/store/object-store.ts";
 import { openS3Store } from "../../aws/s3-store.ts";
@@ -7,7 +8,6 @@ import { openLog } from "../../log.ts";
 import { environment, stopSignal } from "../environment.ts";
 import { adviceFor, exitStatusOf } from "./exit-status.ts";
 import { type ArchivePlace, formatPlace } from "./prefix.ts";
-import { shellLine } from "./words.ts";
 
 /** What every `drawbridge archive` command takes. */
 export interface ArchiveOptions {

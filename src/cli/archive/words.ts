@@ -37,13 +37,3 @@ export function formatTable(headings: readonly string[], rows: ReadonlyArray<rea
       .trimEnd();
   return [headings, ...rows].map(line).join("\n");
 }
-
-/** A word as every POSIX shell reads it back; left bare where that is safe. */
-export function shellWord(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
-}
-
-/** A command line that can be pasted into a shell. */
-export function shellLine(words: readonly string[]): string {
-  return words.map(shellWord).join(" ");
-}

@@ -4,7 +4,7 @@ import { appendFileSync, closeSync, openSync, readFileSync } from "node:fs";
 import { chmod, chown, cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Client, type QueryResultRow } from "pg";
-import type { Owner } from "../../../src/archive/restore/extract.ts";
+import type { Owner } from "../../../src/archive/server/owned-file.ts";
 import type { RestoreMode } from "../../../src/archive/wal/serve-restores.ts";
 import { prepareSpool, type Spool } from "../../../src/archive/wal/spool.ts";
 import { writeWalScripts } from "../../../src/archive/wal/wal-scripts.ts";
