@@ -197,14 +197,15 @@ describe("the version of PostgreSQL", { timeout }, () => {
   const ofVersion = (version: string, control: Buffer): ReturnType<typeof outcomeOf> =>
     outcomeOf((given) => {
       const content = new Map([
-        ["PG_VERSION", Buffer.from(`${version}\n`)],
+        // three bytes, as announced
+        ["PG_VERSION", Buffer.from(version.padEnd(3, "\n"))],
         ["global/pg_control", control],
       ]);
       for (const index of [0, 1]) {
-        const members = given.archive.parts[index]?.map((one) => ({
-          ...one,
-          ...(content.has(one.name) ? { content: content.get(one.name) } : {}),
-        }));
+        const members = given.archive.parts[index]?.map((one) => {
+          const other = content.get(one.name);
+          return other === undefined ? one : { ...one, content: other };
+        });
         given.store.spoil(part(given, index), { kind: "content", bytes: compress(tarOf(members ?? []), ".lzo") });
       }
     });
