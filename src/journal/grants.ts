@@ -8,7 +8,7 @@ const rights: Readonly<Record<Part, readonly string[]>> = {
   // renders, sends, stores votes, attests; runs nothing
   bot: [
     "insert, update on journal.command",
-    "insert, update on journal.inbound",
+    "insert on journal.inbound",
     "insert, update on journal.vote",
     "insert on journal.attestation",
     "update (refusal) on journal.claim_request",
@@ -34,7 +34,7 @@ const rights: Readonly<Record<Part, readonly string[]>> = {
 };
 
 const functions: Readonly<Record<Part, readonly string[]>> = {
-  bot: ["journal.append_event(text, text, text, jsonb)", "journal.take_outbox()"],
+  bot: ["journal.append_event(text, text, text, jsonb)", "journal.take_outbox()", "journal.forget_inbound()"],
   worker: [
     "journal.append_event(text, text, text, jsonb)",
     "journal.mint_agent(text, text)",

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { DrawbridgeError } from "../errors.ts";
 import type { Database, Queryable } from "../postgres/connect.ts";
 import { encodeJson, type JsonObject } from "./json.ts";
@@ -9,11 +10,6 @@ export interface Delivery {
   readonly dedupKey: string;
   readonly kind: InboundKind;
   readonly body: JsonObject;
-}
-
-/** Something Slack sent, as stored. */
-export interface Inbound extends Delivery {
-  readonly receivedAt: Date;
 }
 
 /** Stores a delivery. `seen`: the same one was stored before. */
@@ -40,9 +36,7 @@ async function insertAll(db: Queryable, deliveries: readonly Delivery[]): Promis
 export interface InboundStore {
   /** Resolves once the row is committed. `seen`: the same delivery was stored before. */
   store(delivery: Delivery): Promise<"new" | "seen">;
-  /** Notes that a delivery was dealt with. Written soon, not at once: nothing depends on it. */
-  handled(dedupKey: string): void;
-  /** Writes what is still to be noted. */
+  /** Resolves when everything that was given is stored or refused. */
   close(): Promise<void>;
 }
 
@@ -55,47 +49,39 @@ interface Waiting {
 /** Slack waits three seconds; what takes longer than this in the journal is refused, and Slack sends it again. */
 const limits = { statementTimeoutMs: 2_000, lockTimeoutMs: 1_500 };
 const mostAtOnce = 200;
-const noteEveryMs = 250;
 
-/** Opens the store. What comes in while one commit is under way shares the next one. */
+/** Commits begin no sooner after each other: under load a hundredth of a second more, and far fewer of them. */
+const commitEveryMs = 15;
+
+/** Opens the store. What comes in while one commit is under way, or right after it, shares the next one. */
 export function openInboundStore(db: Database): InboundStore {
   let waiting: Waiting[] = [];
-  let flushing = false;
-  let handled: string[] = [];
-  let timer: NodeJS.Timeout | undefined;
+  let flushing: Promise<void> | undefined;
+  let begunAt = Number.NEGATIVE_INFINITY;
   const flush = async (): Promise<void> => {
-    flushing = true;
     while (waiting.length > 0) {
+      const waitMs = begunAt + commitEveryMs - performance.now();
+      if (waitMs > 0) await delay(waitMs);
+      begunAt = performance.now();
       const batch = waiting.slice(0, mostAtOnce);
       waiting = waiting.slice(mostAtOnce);
       await storeBatch(db, batch);
     }
-    flushing = false;
-  };
-  const note = async (): Promise<void> => {
-    timer = undefined;
-    const keys = handled;
-    handled = [];
-    // a note that is lost says only that somebody looks at the row once more
-    if (keys.length > 0) await markHandled(db, keys).catch(() => undefined);
+    flushing = undefined;
   };
   return {
     store: (delivery) =>
       new Promise((resolve, reject) => {
         waiting.push({ delivery, resolve, reject });
-        if (!flushing) void flush();
+        flushing ??= flush();
       }),
-    handled: (dedupKey) => {
-      handled.push(dedupKey);
-      timer ??= setTimeout(() => void note(), noteEveryMs);
-    },
     close: async () => {
-      clearTimeout(timer);
-      await note();
+      while (flushing !== undefined) await flushing;
     },
   };
 }
 
+/** Never rejects: whoever gave a delivery hears of it. */
 async function storeBatch(db: Database, batch: readonly Waiting[]): Promise<void> {
   try {
     const isNew = await db.transaction(
@@ -118,24 +104,8 @@ async function storeBatch(db: Database, batch: readonly Waiting[]): Promise<void
   }
 }
 
-/** Marks deliveries as dealt with. */
-export async function markHandled(db: Queryable, dedupKeys: readonly string[]): Promise<void> {
-  await db.query("update journal.inbound set handled_at = clock_timestamp() where dedup_key = any ($1)", [
-    [...dedupKeys],
-  ]);
-}
-
-/** Deliveries that were stored but not dealt with, for instance because the process died; oldest first. */
-export async function unhandledInbound(db: Queryable, limit = 100): Promise<Inbound[]> {
-  const rows = await db.query<{ dedup_key: string; kind: InboundKind; body: JsonObject; received_at: Date }>(
-    `select dedup_key, kind, body, received_at from journal.inbound
-     where handled_at is null order by received_at limit $1`,
-    [limit],
-  );
-  return rows.map((row) => ({
-    dedupKey: row.dedup_key,
-    kind: row.kind,
-    body: row.body,
-    receivedAt: row.received_at,
-  }));
+/** Deletes what came in more than thirty days ago and no gate that is alive needs. @returns how many rows, at most 5,000 at a time. */
+export async function forgetInbound(db: Queryable): Promise<number> {
+  const [row] = await db.query<{ gone: number }>("select journal.forget_inbound() as gone");
+  return row?.gone ?? 0;
 }

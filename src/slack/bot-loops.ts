@@ -1,4 +1,5 @@
 import type { Clock } from "../clock.ts";
+import { forgetInbound } from "../journal/inbound.ts";
 import type { Journal } from "../journal/open.ts";
 import type { Log } from "../log.ts";
 import { startApprovalsLoop } from "./approvals-loop.ts";
@@ -33,6 +34,13 @@ export interface LoopsDeps {
   readonly clock: Clock;
 }
 
+const forgetEveryMs = 3_600_000;
+
+/** What came in long ago goes, some at a time. */
+async function forgetOld({ db }: Journal, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted && (await forgetInbound(db)) > 0);
+}
+
 /** Starts to look after approvals, to attest, to watch what cards would show, and to send. */
 export function startLoops({ journal, settings, clients, botUser, log, clock }: LoopsDeps): Loops {
   const approvals = startApprovalsLoop({ journal, settings, client: clients.votes, botUser, log, clock });
@@ -53,6 +61,7 @@ export function startLoops({ journal, settings, clients, botUser, log, clock }: 
     },
     { everyMs: 500, clock, log },
   );
+  const forget = startLoop("forget", (signal) => forgetOld(journal, signal), { everyMs: forgetEveryMs, clock, log });
   const wakes: Readonly<Record<string, () => void>> = {
     outbox: send.wake,
     command: send.wake,
@@ -69,7 +78,7 @@ export function startLoops({ journal, settings, clients, botUser, log, clock }: 
     sender,
     troubles: () => troubles.list(),
     stop: async () => {
-      await Promise.all([approvals.stop(), attest.stop(), refresh.stop(), send.stop()]);
+      await Promise.all([approvals.stop(), attest.stop(), refresh.stop(), send.stop(), forget.stop()]);
       await attester.stop();
       await sole.release();
     },

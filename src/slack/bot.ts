@@ -67,7 +67,7 @@ export async function startBot(options: BotOptions): Promise<Bot> {
     clientOptions: settings.slack.apiUrl === undefined ? {} : { slackApiUrl: settings.slack.apiUrl },
   });
   const { approvals, sender } = loops;
-  addListeners(app, { journal, store, settings, bell: options.doorbell, approvals, sender, log });
+  addListeners(app, { journal, settings, bell: options.doorbell, approvals, sender, log });
   const unlisten = await journal.listen(({ table }) => loops.changed(table));
   const server = await receiver
     .start({ port: options.port, host: options.host ?? "127.0.0.1" })

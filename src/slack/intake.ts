@@ -5,6 +5,7 @@ import { type Delivery, insertInbound, type InboundKind, type InboundStore } fro
 import type { JsonObject } from "../journal/json.ts";
 import type { Journal } from "../journal/open.ts";
 import { cleanBody, TooDeep } from "./clean-body.ts";
+import { idsOfEvent } from "./event-ids.ts";
 import { parseCommand, type Parsed } from "./parse.ts";
 import { may, readOnly } from "./permission.ts";
 import { type BotSettings, personOf } from "./settings.ts";
@@ -79,7 +80,7 @@ export async function takeIn(intake: Intake, body: Body, fallbackKey: string): P
   const kind: InboundKind =
     typeof body["command"] === "string" ? "command" : body["type"] === "event_callback" ? "event" : "interaction";
   const dedupKey = `${kind}:${keyOf(kind, body, fallbackKey)}`;
-  const delivery = { dedupKey, kind, body: storable(body) };
+  const delivery = { dedupKey, kind, body: storable(kind, body) };
   if (kind === "command") return takeCommand(intake, delivery);
   return { dedupKey, kind, isNew: (await intake.store.store(delivery)) === "new" };
 }
@@ -135,9 +136,10 @@ function keyOf(kind: InboundKind, body: Body, fallbackKey: string): string {
 /** What would let its reader act as us or answer for us is not stored. */
 const bearers: ReadonlySet<string> = new Set(["token", "response_url", "trigger_id", "response_urls"]);
 
-function storable(body: Body): JsonObject {
+function storable(kind: InboundKind, body: Body): JsonObject {
   try {
-    return cleanBody(body, bearers);
+    const clean = cleanBody(body, bearers);
+    return kind === "event" ? idsOfEvent(clean) : clean;
   } catch (error) {
     if (error instanceof TooDeep) throw new Refused(400, error.message);
     throw error;

@@ -1,7 +1,6 @@
 import type { App } from "@slack/bolt";
 import type { WebClient } from "@slack/web-api";
 import { isLookAlike, plainEmoji } from "../approvals/emoji.ts";
-import type { InboundStore } from "../journal/inbound.ts";
 import type { Journal } from "../journal/open.ts";
 import type { Log } from "../log.ts";
 import { redact } from "../redact.ts";
@@ -21,7 +20,6 @@ export interface Bell {
 /** What the listeners need. */
 export interface ListenerDeps {
   readonly journal: Journal;
-  readonly store: InboundStore;
   readonly settings: BotSettings;
   readonly bell: Bell;
   readonly approvals: ApprovalsLoop;
@@ -43,16 +41,11 @@ export function addListeners(app: App, deps: ListenerDeps): void {
     const late = "Taken; the answer takes a moment. `/migrate status` shows where it stands.";
     await ack({ response_type: "ephemeral", text: await within(answer, late, log) });
     if (taken.commandId !== undefined) await deps.bell.ring(settings.migration, "commands", "commands");
-    deps.store.handled(taken.dedupKey);
     if (taken.isNew && taken.parsed?.ok === true && taken.parsed.verb === "lag") await drawing(client);
   });
-  const done = handled(deps.store);
   addEvents(app, deps);
   // buttons only open views or fill in what could be typed; until there are any, a click is only acknowledged
-  app.action(/.*/, async ({ ack, context }) => {
-    await ack();
-    done(context);
-  });
+  app.action(/.*/, ({ ack }) => ack());
   app.error((error) => {
     log.error({ error: error.message }, "a listener failed");
     return Promise.resolve();
@@ -82,17 +75,14 @@ async function drawLag({ journal, settings, log }: ListenerDeps, client: WebClie
 }
 
 /** Events only say where to look again. */
-function addEvents(app: App, { approvals, settings, sender, store }: ListenerDeps): void {
-  const done = handled(store);
+function addEvents(app: App, { approvals, settings, sender }: ListenerDeps): void {
   for (const name of ["reaction_added", "reaction_removed"] as const) {
-    app.event(name, async ({ event, context }) => {
-      const { item, reaction } = event;
+    app.event(name, async ({ event: { item, reaction } }) => {
       if (item.type === "message" && concernsVotes(settings, reaction))
         await approvals.messageTouched(item.channel, item.ts);
-      done(context);
     });
   }
-  app.event("message", async ({ event, context }) => {
+  app.event("message", async ({ event }) => {
     const ts =
       event.subtype === "message_deleted"
         ? event.deleted_ts
@@ -101,10 +91,12 @@ function addEvents(app: App, { approvals, settings, sender, store }: ListenerDep
           : undefined;
     if (ts !== undefined) await approvals.messageTouched(event.channel, ts);
     if (event.subtype === "message_deleted") await sender.messageGone(event.channel, event.deleted_ts);
-    done(context);
+  });
+  app.event("user_change", async ({ event }) => {
+    // in a large workspace somebody changes their status every second
+    if (settings.approvals.approvers.some(({ slack }) => slack.includes(event.user.id))) approvals.lookAtAll();
   });
   const everything = [
-    "user_change",
     "subteam_members_changed",
     "subteam_updated",
     "channel_shared",
@@ -112,21 +104,7 @@ function addEvents(app: App, { approvals, settings, sender, store }: ListenerDep
     "channel_archive",
     "channel_left",
   ];
-  for (const name of everything) {
-    app.event(name, async ({ context }) => {
-      approvals.lookAtAll();
-      done(context);
-    });
-  }
-}
-
-type Context = { readonly [key: string]: unknown };
-
-function handled(store: InboundStore): (context: Context) => void {
-  return (context) => {
-    const taken = takenOf(context);
-    if (taken !== undefined) store.handled(taken.dedupKey);
-  };
+  for (const name of everything) app.event(name, async () => approvals.lookAtAll());
 }
 
 /** Emoji that mean nothing here are no reason to ask Slack anything: people celebrate on gates as well. */

@@ -11,7 +11,7 @@ import {
 import { requestClaim, writeAttestation } from "../../src/journal/claims.ts";
 import { answerCommand, claimCommand, getCommand, insertCommand, pendingCommands } from "../../src/journal/commands.ts";
 import { fenced } from "../../src/journal/fenced.ts";
-import { insertInbound, markHandled, unhandledInbound } from "../../src/journal/inbound.ts";
+import { insertInbound } from "../../src/journal/inbound.ts";
 import {
   addRequester,
   createDraft,
@@ -157,9 +157,6 @@ describe("what the journal keeps", () => {
     const delivery = { dedupKey: "Ev1", kind: "event", body: { type: "reaction_added" } } as const;
     expect(await insertInbound(journal.bot, delivery)).toBe("new");
     expect(await insertInbound(journal.bot, delivery)).toBe("seen");
-    expect(await unhandledInbound(journal.bot)).toMatchObject([{ dedupKey: "Ev1" }]);
-    await markHandled(journal.bot, ["Ev1"]);
-    expect(await unhandledInbound(journal.bot)).toEqual([]);
     const typed = { dedupKey: "T1", verb: "go", args: { n: 1 }, person: "dan", slackUser: "U9", channel: "C1" };
     const id = await insertCommand(journal.bot, typed);
     expect(await insertCommand(journal.bot, typed)).toBeUndefined();
