@@ -110,13 +110,20 @@ export async function getApproval(db: Queryable, id: string): Promise<Approval |
   return row && fromRow(row);
 }
 
-/** The approval that a Slack message shows; channel and timestamp have to match exactly. */
-export async function approvalByMessage(db: Queryable, channel: string, ts: string): Promise<Approval | undefined> {
-  const [row] = await db.query<ApprovalRow>(
-    `select ${columns} from journal.approval where channel = $1 and message_ts = $2`,
-    [channel, ts],
+/** A Slack message by its place. */
+export interface MessageAt {
+  readonly channel: string;
+  readonly ts: string;
+}
+
+/** Ids of the approvals that these messages show; channel and timestamp have to match exactly. */
+export async function approvalsByMessage(db: Queryable, messages: readonly MessageAt[]): Promise<string[]> {
+  const rows = await db.query<{ id: string }>(
+    `select distinct a.id from journal.approval a
+     join unnest($1::text[], $2::text[]) as given (channel, ts) on a.channel = given.channel and a.message_ts = given.ts`,
+    [messages.map(({ channel }) => channel), messages.map(({ ts }) => ts)],
   );
-  return row && fromRow(row);
+  return rows.map(({ id }) => id);
 }
 
 /** All approvals of a migration, or of one window of it, oldest first. */

@@ -150,11 +150,12 @@ export async function inTransaction<T>(
   fn: (tx: Queryable) => Promise<T>,
   how: TransactionOptions = {},
 ): Promise<T> {
-  await session.query(`begin isolation level ${how.isolation ?? "read committed"}`);
+  const begin = [`begin isolation level ${how.isolation ?? "read committed"}`];
+  if (how.statementTimeoutMs !== undefined) begin.push(`set local statement_timeout = ${how.statementTimeoutMs}`);
+  if (how.lockTimeoutMs !== undefined) begin.push(`set local lock_timeout = ${how.lockTimeoutMs}`);
   try {
-    if (how.statementTimeoutMs !== undefined)
-      await session.query(`set local statement_timeout = ${how.statementTimeoutMs}`);
-    if (how.lockTimeoutMs !== undefined) await session.query(`set local lock_timeout = ${how.lockTimeoutMs}`);
+    // one way to the server and back for all of them
+    await session.query(begin.join("; "));
     const result = await fn(session);
     await session.query("commit");
     return result;

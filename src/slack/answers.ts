@@ -67,10 +67,8 @@ async function readOnlyAnswer(
       return statusAnswer(await snapshotNow(journal, settings), settings);
     case "lag":
       return lagAnswer(await snapshotNow(journal, settings));
-    case "timeline": {
-      const events = await lastEvents(journal.db, settings.migration, 1_000);
-      return events.length === 0 ? noMigration : renderTimeline(events, { lines: 30, characters: limits.text });
-    }
+    case "timeline":
+      return readsOf(journal, settings).timeline();
     case "plan":
     case "check":
     case "start":
@@ -86,14 +84,32 @@ async function readOnlyAnswer(
 
 const noMigration = "There is no migration yet. A driver begins with `/migrate check`.";
 
-/** One way of reading for each journal: in a hurry many people ask the same. */
-const snapshots = new WeakMap<Journal, () => Promise<Snapshot | undefined>>();
+/** In a hurry many people ask the same: everything is read and rendered so often, and no more. */
+const readEveryMs = 150;
 
-async function snapshotNow(journal: Journal, settings: BotSettings): Promise<Snapshot | undefined> {
-  const read =
-    snapshots.get(journal) ?? shareReads(() => takeSnapshot(journal.db, settings.migration, approversOf(settings)));
-  snapshots.set(journal, read);
-  return read();
+/** What answers are made of, for one journal. */
+interface Reads {
+  readonly snapshot: () => Promise<Snapshot | undefined>;
+  readonly timeline: () => Promise<string>;
+}
+
+const reads = new WeakMap<Journal, Reads>();
+
+function readsOf(journal: Journal, settings: BotSettings): Reads {
+  const { db } = journal;
+  const known = reads.get(journal) ?? {
+    snapshot: shareReads(() => takeSnapshot(db, settings.migration, approversOf(settings)), readEveryMs),
+    timeline: shareReads(async () => {
+      const events = await lastEvents(db, settings.migration, 1_000);
+      return events.length === 0 ? noMigration : renderTimeline(events, { lines: 30, characters: limits.text });
+    }, readEveryMs),
+  };
+  reads.set(journal, known);
+  return known;
+}
+
+function snapshotNow(journal: Journal, settings: BotSettings): Promise<Snapshot | undefined> {
+  return readsOf(journal, settings).snapshot();
 }
 
 function statusAnswer(snapshot: Snapshot | undefined, settings: BotSettings): string {

@@ -1,5 +1,6 @@
+import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { type App, isValidSlackRequest, type Receiver } from "@slack/bolt";
+import type { App, Receiver } from "@slack/bolt";
 import type { Clock } from "../clock.ts";
 import type { Log } from "../log.ts";
 import { redact, type Secret } from "../redact.ts";
@@ -35,10 +36,12 @@ export interface Health {
 export class HttpReceiver implements Receiver {
   readonly #deps: ReceiverDeps;
   readonly #server: Server;
+  readonly #key: KeyObject;
   #app: App | undefined;
 
   constructor(deps: ReceiverDeps) {
     this.#deps = deps;
+    this.#key = createSecretKey(deps.signingSecret.reveal(), "utf8");
     this.#server = createServer((request, response) => void this.#serve(request, response));
     // whoever sends slowly, or nothing, does not keep a connection
     this.#server.headersTimeout = 10_000;
@@ -105,16 +108,21 @@ export class HttpReceiver implements Receiver {
     const timestamp = headers["x-slack-request-timestamp"];
     const signature = headers["x-slack-signature"];
     checkTimestamp(timestamp, now);
-    const isGood =
-      typeof signature === "string" &&
-      isValidSlackRequest({
-        signingSecret: this.#deps.signingSecret.reveal(),
-        body,
-        headers: { "x-slack-signature": signature, "x-slack-request-timestamp": Number(timestamp) },
-        nowMilliseconds: now.getTime(),
-      });
-    if (!isGood) throw new Refused(401, "a signature that is not Slack's");
+    if (!isSignature(this.#key, `v0:${String(timestamp)}:${body}`, signature))
+      throw new Refused(401, "a signature that is not Slack's");
   }
+}
+
+/**
+ * Whether Slack made the signature: `v0=` and the HMAC-SHA256 of `v0:timestamp:body` in hex. Ours instead of Bolt's, which makes
+ * a new key for each request and three hashes, a seventh of the bot's time under load.
+ * Source: docs.slack.dev/authentication/verifying-requests-from-slack.
+ */
+function isSignature(key: KeyObject, signed: string, signature: unknown): boolean {
+  if (typeof signature !== "string") return false;
+  const expected = Buffer.from(`v0=${createHmac("sha256", key).update(signed).digest("hex")}`);
+  const given = Buffer.from(signature);
+  return given.length === expected.length && timingSafeEqual(given, expected);
 }
 
 function retryOf(headers: IncomingMessage["headers"]): { retryNum?: number; retryReason?: string } {

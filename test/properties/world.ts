@@ -180,7 +180,7 @@ export async function botLooks(world: World, at?: string): Promise<void> {
   const { truth } = world;
   await postCards(world);
   if (at === undefined) world.rounds.lookAtAll();
-  else await world.rounds.messageTouched(world.channel, at);
+  else await world.rounds.messagesTouched([{ channel: world.channel, ts: at }]);
   await world.rounds.round();
   for (const gate of truth.gates) if (at === undefined || gate.ts === at) seeCard(truth, gate);
 }

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { shareReads } from "../../src/slack/share-reads.ts";
+import { shareBatches, shareReads } from "../../src/slack/share-reads.ts";
 
 it("a hundred questions at once are two reads, and nobody gets an answer that was read before they asked", async () => {
   let reads = 0;
@@ -28,4 +28,20 @@ it("a read that fails is everybody's failure who waited for it, and nobody's aft
   await expect(Promise.all([shared(), shared()])).rejects.toThrow("away");
   fails = false;
   await expect.poll(() => shared().catch(() => "away")).toBe("here");
+});
+
+it("questions that come sooner than so often after the last read are put to the next one together", async () => {
+  const reads: { readonly asked: readonly number[]; readonly at: number }[] = [];
+  const everyMs = 60;
+  const ask = shareBatches<number, string>(async (asked) => {
+    reads.push({ asked, at: performance.now() });
+    return asked.join(" ");
+  }, everyMs);
+  expect(await ask(1)).toBe("1");
+  expect(await Promise.all([ask(2), ask(3), ask(4)])).toEqual(Array(3).fill("2 3 4"));
+  const answers = await Promise.all(Array.from({ length: 100 }, (_, n) => ask(n)));
+  expect(new Set(answers).size).toBe(1);
+  expect(reads.map(({ asked }) => asked.length)).toEqual([1, 3, 100]);
+  const [first = Number.NaN, ...rest] = reads.map(({ at }) => at);
+  for (const [n, at] of rest.entries()) expect(at).toBeGreaterThanOrEqual(first + (n + 1) * everyMs - 2);
 });
