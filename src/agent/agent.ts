@@ -1,3 +1,4 @@
+import { findServerUser } from "../archive/server/server-user.ts";
 import { asDrawbridgeError, explain, type DrawbridgeError } from "../errors.ts";
 import type { AgentGoal } from "../journal/agent-rows.ts";
 import { faultFacts, report, type AgentContext, type AgentDeps } from "./context.ts";
@@ -7,7 +8,6 @@ import { instancePaths, prepareInstance, readRecord } from "./instance.ts";
 import { closeRunning, reachGoal, type Running } from "./reach-goal.ts";
 import { readOnlyStore } from "./read-only-store.ts";
 import { ensureServerTls } from "./server-tls.ts";
-import { findServerUser } from "./server-user.ts";
 
 /** How long after a failure that only a person or time can mend the agent tries again, in milliseconds. */
 const pausedRetryMs = 10_000;

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import type { ServerUser } from "../archive/server/server-user.ts";
 import type { ObjectStore } from "../archive/store/object-store.ts";
 import { storeFolder } from "../archive/store/store-folder.ts";
 import type { Clock } from "../clock.ts";
@@ -8,7 +9,6 @@ import type { Log } from "../log.ts";
 import type { AgentJournal } from "./goal.ts";
 import type { InstancePaths, InstanceRecord } from "./instance.ts";
 import type { LocalServer } from "./local-postgres.ts";
-import type { ServerUser } from "./server-user.ts";
 
 /** Everything that the agent is given; it looks nothing up by itself. */
 export interface AgentDeps {

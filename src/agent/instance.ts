@@ -4,8 +4,8 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { ifThere } from "../archive/host/if-there.ts";
 import { fitsSocket } from "../archive/server/conf-files.ts";
+import type { ServerUser } from "../archive/server/server-user.ts";
 import { DrawbridgeError } from "../errors.ts";
-import type { ServerUser } from "./server-user.ts";
 
 /** Where everything of one bridge lies. */
 export interface InstancePaths {

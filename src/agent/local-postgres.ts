@@ -1,12 +1,12 @@
 import { chown, open, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
+import type { ServerUser } from "../archive/server/server-user.ts";
 import { waitFor } from "../clock.ts";
 import { DrawbridgeError } from "../errors.ts";
 import { openSession, type Session } from "../postgres/session.ts";
 import { Secret } from "../redact.ts";
 import type { InstancePaths } from "./instance.ts";
-import type { ServerUser } from "./server-user.ts";
 
 /** The PostgreSQL server of one instance: a service of its own that outlives the agent. */
 export interface LocalServer {

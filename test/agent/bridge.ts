@@ -5,7 +5,7 @@ import { runAgent } from "../../src/agent/agent.ts";
 import type { AgentDeps } from "../../src/agent/context.ts";
 import { instancePaths } from "../../src/agent/instance.ts";
 import { stopServer } from "../../src/agent/local-postgres.ts";
-import { findServerUser } from "../../src/agent/server-user.ts";
+import { findServerUser } from "../../src/archive/server/server-user.ts";
 import { folderStore } from "../../src/archive/store/folder-store.ts";
 import { systemClock } from "../../src/clock.ts";
 import { openLog, silentLog } from "../../src/log.ts";

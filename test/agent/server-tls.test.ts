@@ -6,7 +6,7 @@ import { describe, expect, test } from "vitest";
 import type { AgentContext } from "../../src/agent/context.ts";
 import { instancePaths, prepareInstance } from "../../src/agent/instance.ts";
 import { ensureServerTls } from "../../src/agent/server-tls.ts";
-import { findServerUser } from "../../src/agent/server-user.ts";
+import { findServerUser } from "../../src/archive/server/server-user.ts";
 import { folderStore } from "../../src/archive/store/folder-store.ts";
 import { systemClock } from "../../src/clock.ts";
 import { silentLog } from "../../src/log.ts";

@@ -6,17 +6,17 @@ import type { Backup } from "../format/list-backups.ts";
 import { readBootstrapRole } from "../server/bootstrap-role.ts";
 import { parseControlLimits } from "../server/control-limits.ts";
 import { writeOwned } from "../server/owned-file.ts";
+import type { ServerUser } from "../server/server-user.ts";
 import type { RestoreMode } from "../wal/serve-restores.ts";
 import { prepareFreshSpool } from "../wal/standalone-courier.ts";
 import { writeWalScripts } from "../wal/wal-scripts.ts";
 import { findFreePort } from "./free-port.ts";
 import { socketDirOf, standaloneFiles, type TlsFiles } from "./server-files.ts";
-import type { StandaloneUser } from "./server-user.ts";
 
 /** How a restored data directory is to be configured. */
 export interface ConfigureOptions {
   readonly dataDir: string;
-  readonly user: StandaloneUser;
+  readonly user: ServerUser;
   readonly mode: RestoreMode;
   /** Beside the data directory and on its file system: gets `restore_command`'s script and its spool. */
   readonly walDir: string;

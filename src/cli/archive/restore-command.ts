@@ -3,11 +3,12 @@ import { existsSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import type { Backup } from "../../archive/format/list-backups.ts";
 import { restoreBaseBackup, type Restored } from "../../archive/restore/restore.ts";
+import { findServerUser, type ServerUser } from "../../archive/server/server-user.ts";
 import { chooseWanted } from "../../archive/standalone/choose.ts";
 import { configureStandalone, type Configured, isUnconfigured } from "../../archive/standalone/configure.ts";
 import { makeDirectory } from "../../archive/standalone/make-directory.ts";
+import { ownerAbove } from "../../archive/standalone/owner-above.ts";
 import type { TlsFiles } from "../../archive/standalone/server-files.ts";
-import { findStandaloneUser, type StandaloneUser } from "../../archive/standalone/server-user.ts";
 import { surveyArchive } from "../../archive/standalone/survey.ts";
 import type { RestoreMode } from "../../archive/wal/serve-restores.ts";
 import { DrawbridgeError } from "../../errors.ts";
@@ -38,7 +39,7 @@ export async function restoreCommand(options: RestoreCommandOptions): Promise<vo
   await runArchive(options, async (run) => {
     const began = Date.now();
     const into = resolve(options.into);
-    const user = await findStandaloneUser(into, options.owner);
+    const user = await findServerUser(options.owner, [String(await ownerAbove(into)), "postgres"]);
     const mode: RestoreMode = options.standby === true ? "standby" : "recover-to-end";
     const tls = tlsOf(options);
     refuseRunning(into);
@@ -77,7 +78,7 @@ export async function restoreCommand(options: RestoreCommandOptions): Promise<vo
 interface Target {
   readonly into: string;
   readonly tablespaces: string;
-  readonly user: StandaloneUser;
+  readonly user: ServerUser;
   readonly allowShortfallBytes: number | undefined;
 }
 
@@ -124,7 +125,7 @@ function refuseRunning(into: string): void {
  * Proves that the server's user can run that command and, in a folder, read the archive: found out here, and not by a server
  * that stops in the middle of its recovery.
  */
-function proveUsable([program = "", ...words]: readonly string[], into: string, { name, owner }: StandaloneUser): void {
+function proveUsable([program = "", ...words]: readonly string[], into: string, { name, owner }: ServerUser): void {
   if (owner === undefined) return;
   const parent = dirname(into);
   if (spawnSync("test", ["-x", parent], { ...owner, cwd: "/" }).status !== 0) {
@@ -149,7 +150,7 @@ interface Outcome {
   readonly backup: Backup;
   readonly into: string;
   readonly mode: RestoreMode;
-  readonly user: StandaloneUser;
+  readonly user: ServerUser;
   readonly restored: Restored | undefined;
   readonly configured: Configured;
   readonly bindir: string | undefined;

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { shellLine } from "../../archive/host/shell-word.ts";
+import type { ServerUser } from "../../archive/server/server-user.ts";
 import type { Configured } from "../../archive/standalone/configure.ts";
-import type { StandaloneUser } from "../../archive/standalone/server-user.ts";
 import type { RestoreMode } from "../../archive/wal/serve-restores.ts";
 import { formatBytes, formatSeconds } from "./words.ts";
 
@@ -37,7 +37,7 @@ export interface RestoreResult {
 export function commandsOf(facts: {
   readonly into: string;
   readonly bindir: string | undefined;
-  readonly user: StandaloneUser;
+  readonly user: ServerUser;
   readonly configured: Configured;
 }): Pick<RestoreResult, "start" | "connect"> {
   const { into, bindir, user, configured } = facts;
