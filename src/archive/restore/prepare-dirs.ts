@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { chown, mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { DrawbridgeError } from "../../errors.ts";
+import { ifThere } from "../host/if-there.ts";
 import type { ExtractionTarget } from "./extract.ts";
 import { exists } from "./finish-restore.ts";
 import { controlFileInWaiting, stampName } from "./member-fate.ts";
@@ -69,15 +70,10 @@ export async function removeStamps(target: ExtractionTarget): Promise<void> {
 /** Both directories: a volume that is not mounted any more must not pass for the one that was unpacked into. */
 async function isStampedBy(id: string, { into, tablespacesDir }: ExtractionTarget): Promise<boolean> {
   for (const path of [into, tablespacesDir]) {
-    const found = await readFile(join(path, stampName), "utf8").catch(missing);
+    const found = await ifThere(readFile(join(path, stampName), "utf8"));
     if (found !== id) return false;
   }
   return true;
-}
-
-function missing(cause: unknown): undefined {
-  if (!(cause instanceof Error && "code" in cause && (cause.code === "ENOENT" || cause.code === "ENOTDIR")))
-    throw cause;
 }
 
 /** Marks a directory as the journal's, for good. */

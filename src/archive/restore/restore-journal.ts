@@ -33,6 +33,7 @@ const lineShape = z.discriminatedUnion("type", [
   beginShape,
   z.object({ type: z.literal("written"), boot: z.string(), facts: partFactsShape }),
   z.object({ type: z.literal("synced"), keys: z.array(z.string()) }),
+  z.object({ type: z.literal("lost") }),
   z.object({ type: z.literal("finished"), restored: restoredShape }),
 ]);
 
@@ -53,7 +54,7 @@ export interface JournalContent {
 
 /**
  * Reads a journal (JSON lines, appended to). A part that was only written counts while the machine has not been started
- * anew since: the kernel still has it. A torn last line is what a crash leaves, and is passed over. Pure.
+ * anew since: the kernel still has it, unless it could not put it on the disk (`lost`): then it may have forgotten it. A torn last line is what a crash leaves, and is passed over. Pure.
  * @returns `undefined` for a journal whose first line never became whole: nothing had been written by then
  * @throws DrawbridgeError `DB_BAD_INPUT` when it is no journal of ours.
  */
@@ -68,6 +69,7 @@ export function parseJournal(text: string, boot: string, path: string): JournalC
     if (line.type === "begin") begin = line;
     else if (line.type === "written") written.set(line.facts.key, line);
     else if (line.type === "synced") for (const key of line.keys) synced.add(key);
+    else if (line.type === "lost") keepOnly(written, synced);
     else finished = line.restored;
   }
   if (!begin) return undefined;
@@ -79,6 +81,10 @@ export function parseJournal(text: string, boot: string, path: string): JournalC
     done: new Map(kept.map(([key, { facts }]) => [key, facts])),
     finished,
   };
+}
+
+function keepOnly(written: Map<string, unknown>, kept: ReadonlySet<string>): void {
+  for (const key of written.keys()) if (!kept.has(key)) written.delete(key);
 }
 
 function parseLine(json: string, path: string, number: number): Line {
@@ -154,6 +160,11 @@ export class RestoreJournal implements AsyncDisposable {
   /** These parts are on the disk for good. */
   async synced(keys: readonly string[]): Promise<void> {
     if (keys.length > 0) await this.#append({ type: "synced", keys: [...keys] }, "sync");
+  }
+
+  /** The disk did not take something: all that was not synced before has to be fetched again. */
+  async lost(): Promise<void> {
+    await this.#append({ type: "lost" }, "sync");
   }
 
   async finished(restored: RestoredRecord): Promise<void> {

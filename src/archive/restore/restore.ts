@@ -15,7 +15,7 @@ import { differsFromManifest, nameDifference } from "./read-parts.ts";
 import type { RestoreIdentity, RestoredRecord, RestoreJournal } from "./restore-journal.ts";
 import { ProgressMeter, type RestoreProgress } from "./restore-progress.ts";
 import { runParts } from "./run-parts.ts";
-import { BackgroundSync, syncFileSystems } from "./sync-disk.ts";
+import { BackgroundSync } from "./sync-disk.ts";
 
 export type { RestoreProgress } from "./restore-progress.ts";
 
@@ -113,6 +113,7 @@ function begin(
     paths: [target.into, target.tablespacesDir],
     everyBytes: syncEveryBytes,
     onSynced: (keys) => journal.synced(keys),
+    onLost: () => journal.lost(),
     signal: options.signal,
   });
   for (const key of start.done.keys()) sync.completed(key);
@@ -157,15 +158,14 @@ async function complete(restoring: Restoring): Promise<RestoredRecord> {
     objects.map(({ key }) => facts.get(key)).filter((part) => part !== undefined);
   const [partitions, last] = [factsOf(plan.parts.partitions), factsOf(plan.parts.last)];
   const { backup, systemIdentifiers } = plan;
-  const { allowShortfallBytes, signal } = options;
+  const { allowShortfallBytes } = options;
   const judged = judgeBackup({ backup, partitions, last, systemIdentifiers, allowShortfallBytes });
   refuseFirst(judged.problems);
   const { tablespaceOids } = backup.sentinel;
   const parts = [...partitions, ...last];
   const oids = await finishFiles({ target, parts, judged, tablespaceOids, backupName: backup.name });
   meter.phase("sync");
-  await sync.settle();
-  await syncFileSystems([target.into, target.tablespacesDir], signal);
+  await sync.finish();
   await revealControlFile(target.into);
   const record: RestoredRecord = {
     systemIdentifier: String(judged.control?.systemIdentifier),
