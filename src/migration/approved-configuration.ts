@@ -13,13 +13,15 @@ import type { RunnerWorld } from "./runner-world.ts";
 export async function isApprovedConfiguration<W extends RunnerWorld>(run: Run<W>): Promise<boolean> {
   const { window, world, migrationId } = run;
   const approved = window?.facts["configDigest"];
-  if (window === undefined || typeof approved !== "string" || approved === world.configDigest) return true;
-  const ours = (world.configDigest ?? "").slice(0, 8);
+  if (window === undefined || approved === world.configDigest) return true;
+  // a window that does not say under which one it was opened was opened by nobody that we know
+  const theirs = typeof approved === "string" ? approved : "unknown";
+  const ours = world.configDigest.slice(0, 8);
   const error = new DrawbridgeError(
     "DB_CONFIG",
-    `${window.name} was approved under configuration ${approved.slice(0, 8)}, this worker was started with ${ours}`,
+    `${window.name} was approved under configuration ${theirs.slice(0, 8)}, this worker was started with ${ours}`,
   );
-  world.log.error({ approved: approved.slice(0, 8), ours, window: window.name }, error.message);
+  world.log.error({ approved: theirs.slice(0, 8), ours, window: window.name }, error.message);
   await fenced(world.journal, run.lease, async (tx) => {
     const key = `configuration-${window.id}-${ours}`;
     const [told] = await tx.query(
@@ -38,7 +40,12 @@ export async function isApprovedConfiguration<W extends RunnerWorld>(run: Run<W>
       cause: error.message,
     };
     await intend(tx, { kind: "failure", migrationId, key, audience: "main", priority: 1, facts });
-    await appendEvent(tx, { migrationId, kind: "configuration-refused", actor: run.worker, facts: { approved, ours } });
+    await appendEvent(tx, {
+      migrationId,
+      kind: "configuration-refused",
+      actor: run.worker,
+      facts: { approved: theirs, ours },
+    });
   });
   return false;
 }

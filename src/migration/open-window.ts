@@ -29,7 +29,7 @@ export interface WindowClaim {
   /** The digest of what each gate would do as of now. */
   readonly digests: ReadonlyMap<string, string>;
   /** Digest of the configuration that the subjects were made from: the window runs under no other. */
-  readonly configDigest?: string;
+  readonly configDigest: string;
   /** How long the window may stay open before its point of no return; `undefined`: no deadline. */
   readonly deadlineMs: number | undefined;
 }

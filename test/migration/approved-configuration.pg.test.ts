@@ -20,7 +20,8 @@ test("a worker whose configuration nobody approved does not touch an open window
   const world = scratchWorld(journal.worker, await makeScratch(cluster));
   await migrationAt(journal.worker, id, "promote");
   const windowId = await openWindow1(journal, id);
-  await noteWindow(journal.worker, windowId, { configDigest: "approved" });
+  // whatever is noted later, the digest of the one who opened it stays
+  await noteWindow(journal.worker, windowId, { configDigest: "another" });
   const gated = step("gated", { gate: "maintenance" });
   const noReturn = step("no-return", { noReturn: true, run: async () => ({}), undo: "irreversible" });
   const plan = { phase: "promote", steps: [gated, noReturn] } as const;
@@ -31,8 +32,19 @@ test("a worker whose configuration nobody approved does not touch an open window
     "select facts ->> 'message' as message from journal.outbox where kind = 'failure' and migration_id = $1",
     [id],
   );
-  expect(told).toEqual([{ message: expect.stringMatching(/approved under configuration approved.*another/) }]);
-  expect(await work({ ...world, configDigest: "approved" }, id, plan)).toMatchObject({ kind: "done" });
+  expect(told).toEqual([{ message: expect.stringMatching(/approved under configuration c,.*another/) }]);
+  expect(await work(world, id, plan)).toMatchObject({ kind: "done" });
+});
+
+test("a window that does not say under which configuration it was opened is touched by nobody", async () => {
+  const id = "unsaid";
+  const world = scratchWorld(journal.worker, await makeScratch(cluster));
+  await migrationAt(journal.worker, id, "promote");
+  const windowId = await openWindow1(journal, id);
+  await journal.admin.query("update journal.window_run set facts = facts - 'configDigest' where id = $1", [windowId]);
+  const plan = { phase: "promote", steps: [step("gated", { gate: "maintenance" })] } as const;
+  expect(await work(world, id, plan)).toEqual({ kind: "idle" });
+  expect(await done(world)).toEqual([]);
 });
 
 test("beyond the point of no return an abort from within a library is a fault, and is waited after", () => {

@@ -85,10 +85,25 @@ async function go(digest = "d", expiresInMs = 600_000): Promise<{ readonly id: s
     await moveApproval(journal.bot, `${id}-${gate}`, { from: ["OPENING"], to: "PENDING" });
     await moveApproval(journal.bot, `${id}-${gate}`, { from: ["PENDING"], to: "ARMED" });
   }
-  const world = { journal: journal.worker, clock: systemClock, log: silentLog, fault: async () => undefined };
+  const world = {
+    journal: journal.worker,
+    clock: systemClock,
+    log: silentLog,
+    configDigest: "c",
+    fault: async () => undefined,
+  };
   const policy = { required: 2, approveEmoji: "white_check_mark", vetoEmoji: "no_entry", team: "T1" };
   const digests = new Map<string, string>(windowFacts["window-1"].gates.map((gate) => [gate, digest]));
-  const claim = { migrationId: id, windowId, by: "dan", policy, approvers, digests, deadlineMs: 60_000 };
+  const claim = {
+    migrationId: id,
+    windowId,
+    by: "dan",
+    policy,
+    approvers,
+    digests,
+    configDigest: "c",
+    deadlineMs: 60_000,
+  };
   const refusal = await claimWindow(world, claim).then(
     () => "",
     (error: unknown) => String(error),

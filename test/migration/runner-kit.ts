@@ -40,7 +40,7 @@ export function scratchWorld(
   fault: (name: string) => Promise<void> = async () => undefined,
 ): ScratchWorld {
   const scratch = openDatabase(scratchUrl, { applicationName: "kit" });
-  return { journal, clock: systemClock, log: silentLog, scratch, scratchUrl, fault };
+  return { journal, clock: systemClock, log: silentLog, scratch, scratchUrl, fault, configDigest: "c" };
 }
 
 /** What happened in the scratch database, in order. */
@@ -119,7 +119,7 @@ export async function openWindow1(at: TestJournal, id: string, deadlineMs = 60_0
   await requestClaim(at.worker, { nonce: approval, approvals: [approval], migrationId: id, epoch });
   await writeAttestation(at.bot, approval, {});
   await moveApproval(at.worker, approval, { from: ["ARMED"], to: "CONSUMED" });
-  await openWindowRow(at.worker, windowId, deadlineMs, {});
+  await openWindowRow(at.worker, windowId, deadlineMs, { configDigest: "c" });
   return windowId;
 }
 

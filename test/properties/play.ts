@@ -149,6 +149,7 @@ async function go(play: Play, event: Go): Promise<void> {
     policy,
     approvers: truth.approvers,
     digests,
+    configDigest: world.runner.configDigest,
     deadlineMs: 120_000,
   };
   const tries = await Promise.allSettled([

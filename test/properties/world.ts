@@ -116,6 +116,7 @@ export async function openWorld(journal: TestJournal, seq: number, given: Sequen
     posted: 0,
     runner: {
       journal: journal.worker,
+      configDigest: "c",
       log: silentLog,
       clock: {
         now: () => new Date(Date.now() + world.processClockMs),
