@@ -5,6 +5,9 @@ import type { SurveyedFacts } from "./survey.ts";
 /** The name that stands for the newest backup. */
 export const latest = "LATEST";
 
+/** Said wherever an archive turns out to be none. */
+export const whatPrefixNames = "--prefix names the folder that holds basebackups_005 and wal_005";
+
 /**
  * The backup that a person asked for. `LATEST` is the newest one by timeline and position and never silently an older one:
  * where the newest cannot be restored, the error names the one that can. Pure.
@@ -30,7 +33,7 @@ export function chooseNamed(backups: readonly SurveyedFacts[], wanted: string, p
 
 function find(backups: readonly SurveyedFacts[], wanted: string, place: string): SurveyedFacts {
   const newest = backups.at(-1);
-  if (newest === undefined) throw invalid(`${place} holds no completed base backup`);
+  if (newest === undefined) throw invalid(`${place} holds no completed base backup; ${whatPrefixNames}`);
   const asked = wanted === latest ? newest : backups.find(({ name }) => name === wanted);
   if (asked !== undefined) return asked;
   const names = [latest, ...backups.map(({ name }) => name)];

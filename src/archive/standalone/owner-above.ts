@@ -1,9 +1,13 @@
 import { stat } from "node:fs/promises";
 import { dirname } from "node:path";
-import { ifThere } from "../host/if-there.ts";
 
-/** The number of the user who owns a directory, or the nearest one above it that exists. */
+/** The number of the user who owns a directory, or the nearest one above it that can be looked at. */
 export async function ownerAbove(path: string): Promise<number> {
-  const facts = await ifThere(stat(path));
-  return facts?.uid ?? ownerAbove(dirname(path));
+  try {
+    return (await stat(path)).uid;
+  } catch (cause) {
+    const parent = dirname(path);
+    if (parent === path) throw cause;
+    return ownerAbove(parent);
+  }
 }

@@ -1,6 +1,6 @@
 import { sayMissing } from "../../archive/format/missing-wal.ts";
 import { formatWalLsn } from "../../archive/format/wal-names.ts";
-import { latest } from "../../archive/standalone/choose.ts";
+import { latest, whatPrefixNames } from "../../archive/standalone/choose.ts";
 import { listArchive, type ListedFacts } from "../../archive/standalone/survey.ts";
 import { type ArchiveOptions, runArchive, say, writeResult } from "./run-archive.ts";
 import { formatBytes, formatMoment, formatTable } from "./words.ts";
@@ -19,7 +19,7 @@ export async function listCommand(options: ListOptions): Promise<void> {
       () => asText(backups, place),
     );
     if (backups.length === 0) {
-      say(`Nothing under ${place}/basebackups_005/. --prefix names the folder that holds basebackups_005 and wal_005.`);
+      say(`Nothing under ${place}/basebackups_005/; ${whatPrefixNames}.`);
     }
   });
 }

@@ -56,8 +56,15 @@ listens on localhost; with --tls-certificate and --tls-key everywhere, and who c
 
 function addRestore(archive: Command): void {
   common(archive.command("restore"), "restore a base backup into a directory that `pg_ctl start` takes")
-    .requiredOption("--into <dir>", "the data directory; new or empty")
-    .option("--tablespaces <dir>", "where tablespaces go; DIR.tablespaces beside the data directory unless told")
+    .addOption(
+      new Option("--into <dir>", "the data directory; new or empty").argParser(parseDirectory).makeOptionMandatory(),
+    )
+    .addOption(
+      new Option(
+        "--tablespaces <dir>",
+        "where tablespaces go; DIR.tablespaces beside the data directory unless told",
+      ).argParser(parseDirectory),
+    )
     .addOption(backupOption())
     .addOption(shortfallOption("restore"))
     .addOption(new Option("--standby", "stay a standby that follows the archive").conflicts("recoverToEnd"))
@@ -159,6 +166,12 @@ function usage<T>(parse: (typed: string) => T): (typed: string) => T {
       throw thrown instanceof DrawbridgeError ? new InvalidArgumentError(thrown.message) : thrown;
     }
   };
+}
+
+/** A shell's unset variable would otherwise stand for the present directory. */
+function parseDirectory(typed: string): string {
+  if (typed.trim() === "") throw new InvalidArgumentError("it is empty");
+  return typed;
 }
 
 function parsePort(typed: string): number {

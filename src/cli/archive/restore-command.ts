@@ -6,7 +6,7 @@ import { restoreBaseBackup, type Restored } from "../../archive/restore/restore.
 import { findServerUser, type ServerUser } from "../../archive/server/server-user.ts";
 import { chooseWanted } from "../../archive/standalone/choose.ts";
 import { configureStandalone, type Configured, isUnconfigured } from "../../archive/standalone/configure.ts";
-import { makeDirectory } from "../../archive/standalone/make-directory.ts";
+import { makeDirectory, removeEmpty } from "../../archive/standalone/make-directory.ts";
 import { ownerAbove } from "../../archive/standalone/owner-above.ts";
 import type { TlsFiles } from "../../archive/standalone/server-files.ts";
 import { surveyArchive } from "../../archive/standalone/survey.ts";
@@ -37,42 +37,42 @@ export interface RestoreCommandOptions extends ArchiveOptions {
 /** `drawbridge archive restore`: a data directory that `pg_ctl start` takes. */
 export async function restoreCommand(options: RestoreCommandOptions): Promise<void> {
   await runArchive(options, async (run) => {
-    const began = Date.now();
-    const into = resolve(options.into);
-    const user = await findServerUser(options.owner, [String(await ownerAbove(into)), "postgres"]);
-    const mode: RestoreMode = options.standby === true ? "standby" : "recover-to-end";
-    const tls = tlsOf(options);
-    refuseRunning(into);
-    await makeDirectory(dirname(into), 0o755);
-    const walDir = `${into}.wal`;
-    const fetch = fetchWords(options, mode, join(walDir, "spool"));
-    proveUsable(fetch, into, user);
-    const { backups } = await surveyArchive(run.store, run.signal);
-    const backup = chooseWanted(backups, options.backup, run.place);
-    const major = Number.parseInt(backups.find(({ name }) => name === backup.name)?.pgVersion ?? "", 10);
-    const programs = Number.isNaN(major) ? undefined : findServerPrograms(major);
-    for (const path of [into, tablespacesOf(options, into)]) await makeDirectory(path);
-    say(`Restoring ${backup.name} into ${into}${user.owner ? `, for the user ${user.name}` : ""}.`);
-    const target = {
-      into,
-      tablespaces: tablespacesOf(options, into),
-      user,
-      allowShortfallBytes: options.allowShortfall,
-    };
-    const restored = await unpack(run, backup, target);
-    const configured = await configureStandalone({
-      dataDir: into,
-      user,
-      mode,
-      tls,
-      port: options.port,
-      walDir,
-      fetch,
-    });
-    const bindir = programs?.bindir ?? findServerPrograms(configured.pgMajor).bindir;
-    const result = resultOf({ options, backup, into, mode, user, restored, configured, bindir, began });
-    writeResult(options.json === true, result, () => restoredText(result));
+    const made: string[] = [];
+    try {
+      const result = await restoreByHand(run, options, made);
+      writeResult(options.json === true, result, () => restoredText(result));
+    } catch (fault) {
+      // a restore that has begun has put something into them
+      await removeEmpty(made);
+      throw fault;
+    }
   });
+}
+
+/** All of the command but its words. `made`: gets the directories that were made. */
+async function restoreByHand(run: ArchiveRun, options: RestoreCommandOptions, made: string[]): Promise<RestoreResult> {
+  const began = Date.now();
+  const into = resolve(options.into);
+  const user = await findServerUser(options.owner, [String(await ownerAbove(into)), "postgres"]);
+  const mode: RestoreMode = options.standby === true ? "standby" : "recover-to-end";
+  const tablespaces = tablespacesOf(options, into);
+  const tls = tlsOf(options);
+  refuseRunning(into);
+  await makeDirectory(dirname(into), made, 0o755);
+  const walDir = `${into}.wal`;
+  const fetch = fetchWords(options, mode, join(walDir, "spool"));
+  proveUsable(fetch, into, user);
+  const { backups } = await surveyArchive(run.store, run.signal);
+  const backup = chooseWanted(backups, options.backup, run.place);
+  const major = Number.parseInt(backups.find(({ name }) => name === backup.name)?.pgVersion ?? "", 10);
+  const programs = Number.isNaN(major) ? undefined : findServerPrograms(major);
+  for (const path of [into, tablespaces]) await makeDirectory(path, made);
+  say(`Restoring ${backup.name} into ${into}${user.owner ? `, for the user ${user.name}` : ""}.`);
+  const restored = await unpack(run, backup, { into, tablespaces, user, allowShortfallBytes: options.allowShortfall });
+  const { port } = options;
+  const configured = await configureStandalone({ dataDir: into, user, mode, tls, port, walDir, fetch });
+  const bindir = programs?.bindir ?? findServerPrograms(configured.pgMajor).bindir;
+  return resultOf({ options, backup, into, mode, user, restored, configured, bindir, began });
 }
 
 interface Target {
@@ -105,7 +105,12 @@ async function unpack(run: ArchiveRun, backup: Backup, target: Target): Promise<
 }
 
 function tablespacesOf({ tablespaces }: RestoreCommandOptions, into: string): string {
-  return tablespaces === undefined ? `${into}.tablespaces` : resolve(tablespaces);
+  if (tablespaces === undefined) return `${into}.tablespaces`;
+  const path = resolve(tablespaces);
+  if (`${path}/`.startsWith(`${into}/`) || `${into}/`.startsWith(`${path}/`)) {
+    throw bad(`tablespaces cannot lie in the data directory, nor it in theirs: ${path} and ${into}`);
+  }
+  return path;
 }
 
 function tlsOf({ tlsCertificate, tlsKey }: RestoreCommandOptions): TlsFiles | undefined {

@@ -65,7 +65,7 @@ function tellFailure(fault: DrawbridgeError, hasBegun: boolean, json: boolean): 
   const status = exitStatusOf(fault, hasBegun);
   const again = shellLine(["npx", "drawbridge", ...process.argv.slice(2)]);
   const advice = adviceFor(fault, status, again);
-  say(`\n${fault.code}: ${explain(fault)}\n${advice.join("\n")}`);
+  say([`\n${fault.code}: ${explain(fault)}`, ...advice].join("\n"));
   if (json) {
     const [message, ...causes] = explain(fault).split("\n  because: ");
     const error = { code: fault.code, message, causes, advice: advice.join(" ") };

@@ -16,7 +16,9 @@ describe("wrong usage ends with 2 and says what was meant", { timeout }, () => {
     [["list", "--prefix", "/srv/archive"], /did you mean file:\/\/\/srv\/archive\?/],
     [["list", "--prefix", "file:///srv", "--region", "eu-west-1"], /--endpoint and --region go with s3/],
     [["list", "--prefix", "s3://bucket", "--endpoint", "localhost:9000"], /an endpoint is a URL/],
+    [["list", "--prefix", ""], /it is empty/],
     [["restore", "--prefix", "s3://bucket"], /--into/],
+    [["restore", "--prefix", "s3://bucket", "--into", ""], /it is empty/],
     [["restore", "--prefix", "s3://bucket", "--into", "/x", "--standby", "--recover-to-end"], /cannot be used with/],
     [["restore", "--prefix", "s3://bucket", "--into", "/x", "--port", "70000"], /from 1 to 65535/],
     [
@@ -100,21 +102,47 @@ describe("what will not do is refused with 1 and a code", { timeout }, () => {
     expect(existsSync(join(home.path, "data/global/pg_control"))).toBe(true);
   });
 
-  test.skipIf(findArchive(walE) === undefined)("a directory in use is left as it is", async () => {
+  test("a folder that holds no archive: what --prefix has to name is told", async () => {
     await using home = await makeHome();
-    const into = join(home.path, "data");
-    await mkdir(into);
-    await writeFile(join(into, "precious"), "mine");
-    const { status, stderr } = await runArchive(["restore", ...prefixOf(walE), "--into", into]);
+    const { status, stderr } = await runArchive(["check", "--prefix", `file://${home.path}`]);
     expect(status).toBe(1);
-    expect(stderr).toMatch(/DB_BAD_INPUT: .*is not empty \(precious\)/);
-    expect(await readdir(into)).toEqual(["precious"]);
-    expect(await readFile(join(into, "precious"), "utf8")).toBe("mine");
-    await writeFile(join(into, "postmaster.pid"), "1\n");
-    expect((await runArchive(["restore", ...prefixOf(walE), "--into", into])).stderr).toMatch(
-      /PostgreSQL server runs in/,
-    );
+    expect(stderr).toMatch(/no completed base backup; --prefix names the folder that holds basebackups_005/);
+    expect(stderr).toMatch(/[^\n]\n$/);
   });
+
+  test("a place for tablespaces in the data directory, and a path through a file", async () => {
+    await using home = await makeHome();
+    const restore = ["restore", "--prefix", `file://${home.path}`, "--into"];
+    const into = join(home.path, "data");
+    for (const place of [into, join(into, "spaces"), home.path]) {
+      const { status, stderr } = await runArchive([...restore, into, "--tablespaces", place]);
+      expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringMatching(/cannot lie in the data/) });
+    }
+    await writeFile(join(home.path, "file"), "mine");
+    const through = await runArchive([...restore, join(home.path, "file/data")]);
+    expect(through.stderr).toMatch(/DB_BAD_INPUT: .*file is not a directory/);
+    expect(await readdir(home.path)).toEqual(["file"]);
+  });
+
+  test.skipIf(findArchive(walE) === undefined)(
+    "a directory in use is left as it is, and nothing beside it",
+    async () => {
+      await using home = await makeHome();
+      const into = join(home.path, "data");
+      await mkdir(into);
+      await writeFile(join(into, "precious"), "mine");
+      const { status, stderr } = await runArchive(["restore", ...prefixOf(walE), "--into", into]);
+      expect(status).toBe(1);
+      expect(stderr).toMatch(/DB_BAD_INPUT: .*is not empty \(precious\)/);
+      expect(await readdir(into)).toEqual(["precious"]);
+      expect(await readdir(home.path)).toEqual(["data"]);
+      expect(await readFile(join(into, "precious"), "utf8")).toBe("mine");
+      await writeFile(join(into, "postmaster.pid"), "1\n");
+      expect((await runArchive(["restore", ...prefixOf(walE), "--into", into])).stderr).toMatch(
+        /PostgreSQL server runs in/,
+      );
+    },
+  );
 
   test.runIf(process.getuid?.() === 0)(
     "a user who cannot get there, or is not there, is found out at once",
