@@ -50,8 +50,8 @@ interface Waiting {
 const limits = { statementTimeoutMs: 2_000, lockTimeoutMs: 1_500 };
 const mostAtOnce = 200;
 
-/** Commits begin no sooner after each other: under load a hundredth of a second more, and far fewer of them. */
-const commitEveryMs = 15;
+/** Commits begin no sooner after each other: under load that is far fewer of them. */
+const commitEveryMs = 25;
 
 /** Opens the store. What comes in while one commit is under way, or right after it, shares the next one. */
 export function openInboundStore(db: Database): InboundStore {

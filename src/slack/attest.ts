@@ -7,10 +7,11 @@ import type { JsonObject } from "../journal/json.ts";
 import { journalNow } from "../journal/now.ts";
 import { touchOutbox } from "../journal/outbox.ts";
 import { vetoesSaid } from "../journal/stored-reactions.ts";
+import { votesOn } from "../journal/votes.ts";
 import type { Log } from "../log.ts";
 import { redact } from "../redact.ts";
 import { slackFault } from "./client.ts";
-import { judge, type JudgeDeps, storeVote, votesIn } from "./judge.ts";
+import { isKept, judge, type JudgeDeps, storeVote, votesIn } from "./judge.ts";
 import { type Glance, lookAtEach } from "./look.ts";
 import { patience } from "./patience.ts";
 
@@ -132,9 +133,10 @@ async function keepWhatWasSeen(
   const look = approval && seen.get(approval.id);
   if (approval === undefined || look === undefined) return;
   const verdict = await judge(deps, approval, look, seenFrom);
+  const kept = await votesOn(db, [approval.id]);
   let news = false;
   for (const vote of votesIn(deps, verdict, look)) {
-    if (await storeVote(deps, approval, vote, seenFrom)) news = true;
+    if (!isKept(vote, kept) && (await storeVote(deps, approval, vote, seenFrom))) news = true;
   }
   if (await keepVerdict(db, approval.id, verdict)) news = true;
   if (news) await touchOutbox(db, "gate", approval.migrationId, approval.id);

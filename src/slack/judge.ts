@@ -6,7 +6,7 @@ import type { Approval } from "../journal/approvals-rows.ts";
 import { appendEvent } from "../journal/events.ts";
 import { requesters } from "../journal/migrations.ts";
 import type { Journal } from "../journal/open.ts";
-import { upsertVote } from "../journal/votes.ts";
+import { upsertVote, type Vote } from "../journal/votes.ts";
 import { type BotSettings, personOf } from "./settings.ts";
 
 /** What judging a look needs. */
@@ -60,6 +60,18 @@ export function votesIn(deps: JudgeDeps, verdict: Verdict, look: AttestedApprova
     found.set(`${slackUser} ${decision}`, ignored === undefined ? vote : { ...vote, reason: ignored.reason });
   }
   return [...found.values()];
+}
+
+/** Whether the journal has the vote as it stands: writing it once more would change nothing, and cost a commit. */
+export function isKept(vote: FoundVote, kept: readonly Vote[]): boolean {
+  return kept.some(
+    ({ slackUser, decision, eligible, reason, withdrawnAt }) =>
+      slackUser === vote.slackUser &&
+      decision === vote.decision &&
+      eligible === vote.eligible &&
+      reason === vote.reason &&
+      withdrawnAt === undefined,
+  );
 }
 
 /** Stores a vote and, when it is news, says so in the timeline. `seenFrom` as in `upsertVote`. @returns whether it is news. */

@@ -17,7 +17,7 @@ import type { Log } from "../log.ts";
 import type { Queryable } from "../postgres/connect.ts";
 import { slackFault } from "./client.ts";
 import { hint } from "./hints.ts";
-import { judge, type JudgeDeps, storeVote, votesIn } from "./judge.ts";
+import { isKept, judge, type JudgeDeps, storeVote, votesIn } from "./judge.ts";
 import { isGone, isShared, lookAt } from "./look.ts";
 import { once } from "./patience.ts";
 import { tellExpired } from "./remind.ts";
@@ -104,6 +104,7 @@ async function recordVotes(deps: TendDeps, approval: Approval, { verdict, look, 
   let news = false;
   for (const vote of votesIn(deps, verdict, look)) {
     standing.add(`${vote.slackUser} ${vote.decision}`);
+    if (isKept(vote, before)) continue;
     const isNew = await storeVote(deps, approval, vote, now);
     const was = before.find((each) => each.slackUser === vote.slackUser && each.decision === vote.decision);
     news ||= isNew || was?.eligible !== vote.eligible;

@@ -139,6 +139,27 @@ it("an attestation of three gates reads what they share once, and each gate's re
   expect(scene.calls("users.info")).toHaveLength(5);
 });
 
+it("votes that the journal has as they stand are not written again", async () => {
+  await using scene = await openScene();
+  const written = (): Promise<readonly object[]> =>
+    journal.admin.query(
+      "select v.xmin, v.* from journal.vote v join journal.approval a on a.id = approval_id where migration_id = $1 order by 2, 3",
+      [scene.migration],
+    );
+  for (const nonce of [await scene.claim(), await scene.claim()]) {
+    await scene.attester.round();
+    await scene.attester.settled();
+    expect(await readAttestation(journal.worker, nonce)).toBeDefined();
+  }
+  const before = await written();
+  expect(before).toHaveLength(15);
+  const again = await scene.claim();
+  await scene.attester.round();
+  await scene.attester.settled();
+  expect(await readAttestation(journal.worker, again)).toBeDefined();
+  expect(await written()).toEqual(before);
+});
+
 it("reads that Slack limits wait their turn, keep what was read, and date from before the first read", async () => {
   await using scene = await openScene();
   await scene.drain("reactions.get", 1);
