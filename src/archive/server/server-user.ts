@@ -22,7 +22,7 @@ export async function findServerUser(
   const us = userInfo();
   if (us.uid !== 0) {
     if (wanted === undefined || wanted === us.username) return { name: us.username, owner: undefined };
-    throw bad(`only root can work for another user; leave ${wanted} out, or run this as root`);
+    throw bad(`only root can work for another user than itself: run this as root, or do not name ${wanted}`);
   }
   for (const who of wanted === undefined ? others : [wanted]) {
     const found = await lookUp(who);

@@ -34,8 +34,6 @@ export interface ServeRestoresOptions {
   readonly mode: RestoreMode;
   /** Bytes of segments that may lie ready ahead of PostgreSQL; 1 GiB unless told. */
   readonly budgetBytes?: number | undefined;
-  /** Fetches ahead at once; 6 unless told. */
-  readonly atOnce?: number | undefined;
   /** How long trouble is met with further tries before PostgreSQL is told; 20 s unless told. */
   readonly troubleMs?: number | undefined;
   /** Told of every failure to bring what PostgreSQL waits for. */

@@ -67,5 +67,6 @@ function asText(place: string, backup: string, checked: CheckedArchive): string 
     // most messages name their object already
     return `  ${rule.padEnd(11)}  ${detail.startsWith(object) ? detail : `${object}: ${detail}`}`;
   });
-  return `${backup} in ${place} has ${findings.length} findings. Read: ${read}.\n${lines.join("\n")}`;
+  const count = findings.length === 1 ? "1 finding" : `${findings.length} findings`;
+  return `${backup} in ${place} has ${count}. Read: ${read}.\n${lines.join("\n")}`;
 }
