@@ -1,3 +1,4 @@
+import { DrawbridgeError } from "../errors.ts";
 import type { BridgeCollation } from "../journal/agent-rows.ts";
 import type { Queryable } from "../postgres/connect.ts";
 
@@ -34,7 +35,8 @@ export async function differingCollations(session: Queryable): Promise<BridgeCol
   const [server] = await session.query<{ major: number }>(
     "select current_setting('server_version_num')::int / 10000 as major",
   );
-  const whole = (server?.major ?? 0) >= 15 ? ofDatabase : ofDatabaseLocale;
+  if (!server) throw new DrawbridgeError("DB_UNEXPECTED", "PostgreSQL did not say its version");
+  const whole = server.major >= 15 ? ofDatabase : ofDatabaseLocale;
   return session.query<BridgeCollation>(
     `select distinct what, recorded, coalesce(actual, 'none') as actual
        from (${whole} union all ${ofColumns}) c

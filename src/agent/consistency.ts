@@ -1,4 +1,5 @@
 import { parseSegmentName, parseWalLsn } from "../archive/format/wal-names.ts";
+import { DrawbridgeError } from "../errors.ts";
 import type { AgentFacts } from "../journal/agent-rows.ts";
 import type { AgentContext } from "./context.ts";
 import { readControlData, type LocalServer } from "./local-postgres.ts";
@@ -33,15 +34,22 @@ export function bytesToConsistency(facts: RecoveryFacts): number {
   return end > at ? Number(end - at) : 0;
 }
 
+/** A position of the control file. @throws DrawbridgeError `DB_UNEXPECTED` when `pg_controldata` does not print it. */
+function positionIn(control: ReadonlyMap<string, string>, title: string): string {
+  const lsn = control.get(title);
+  if (lsn === undefined) throw new DrawbridgeError("DB_UNEXPECTED", `pg_controldata does not say "${title}"`);
+  return lsn;
+}
+
 /** The report of a server that replays up to consistency. */
 export async function startingFacts(context: AgentContext, server: LocalServer): Promise<AgentFacts> {
   const { record, lastSegment } = context;
   if (record?.segmentBytes === undefined) return { consistent: false };
   const control = await readControlData(server);
   const distance = bytesToConsistency({
-    minRecoveryLsn: control.get("Minimum recovery ending location") ?? "0/0",
-    backupEndLsn: control.get("Backup end location") ?? "0/0",
-    redoLsn: control.get("Latest checkpoint's REDO location") ?? "0/0",
+    minRecoveryLsn: positionIn(control, "Minimum recovery ending location"),
+    backupEndLsn: positionIn(control, "Backup end location"),
+    redoLsn: positionIn(control, "Latest checkpoint's REDO location"),
     stopSegment: record.stopSegment,
     lastSegment,
     segmentBytes: record.segmentBytes,

@@ -117,8 +117,11 @@ export async function freePort(host: string): Promise<number> {
     server.once("error", reject);
     server.listen(0, host === "*" ? undefined : host, () => {
       const address = server.address();
-      const port = typeof address === "object" && address !== null ? address.port : 0;
-      server.close(() => resolve(port));
+      const port = typeof address === "object" ? address?.port : undefined;
+      server.close(() => {
+        if (port === undefined) reject(new DrawbridgeError("DB_UNEXPECTED", "the system gave no free port"));
+        else resolve(port);
+      });
     });
   });
 }

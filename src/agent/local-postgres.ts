@@ -1,6 +1,7 @@
 import { chown, open, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
+import { ifThere } from "../archive/host/if-there.ts";
 import type { ServerUser } from "../archive/server/server-user.ts";
 import { waitFor } from "../clock.ts";
 import { DrawbridgeError } from "../errors.ts";
@@ -53,7 +54,8 @@ export async function stopServer(
 
 /** Process id of the running server, `undefined` when none runs. */
 export async function serverPid(paths: InstancePaths): Promise<number | undefined> {
-  const text = await readFile(join(paths.dataDir, "postmaster.pid"), "utf8").catch(() => "");
+  const text = await ifThere(readFile(join(paths.dataDir, "postmaster.pid"), "utf8"));
+  if (text === undefined) return undefined;
   const pid = Number(text.split("\n")[0]);
   if (!Number.isInteger(pid) || pid <= 0) return undefined;
   try {
@@ -62,6 +64,7 @@ export async function serverPid(paths: InstancePaths): Promise<number | undefine
     // EPERM: alive, of another user
     if (!(cause instanceof Error && "code" in cause && cause.code === "EPERM")) return undefined;
   }
+  // where /proc does not tell, a process of that number is taken for the server: nothing of it is touched then
   const command = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "postgres");
   return command.includes("postgres") ? pid : undefined;
 }

@@ -1,4 +1,5 @@
-import { access, rm } from "node:fs/promises";
+import { lstat, rm } from "node:fs/promises";
+import { ifThere } from "../archive/host/if-there.ts";
 import type { RestoreProgress } from "../archive/restore/restore.ts";
 import { asDrawbridgeError, DrawbridgeError } from "../errors.ts";
 import type { AgentFacts, AgentGoal } from "../journal/agent-rows.ts";
@@ -108,10 +109,8 @@ function refuseToPromote({ record }: AgentContext): void {
 }
 
 async function isStandby(context: AgentContext): Promise<boolean> {
-  return access(standbySignal(context.paths)).then(
-    () => true,
-    () => false,
-  );
+  // a disk that does not answer makes no standby a primary, which would be restored anew
+  return (await ifThere(lstat(standbySignal(context.paths)))) !== undefined;
 }
 
 /** A promoted bridge may be production: it is not thrown away under the application's feet. */

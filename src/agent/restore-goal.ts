@@ -1,9 +1,11 @@
-import { access, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { chooseBackup } from "../archive/format/choose-backup.ts";
 import { parseControlFile } from "../archive/format/control-file.ts";
 import { listBackups, type Backup } from "../archive/format/list-backups.ts";
 import { usualSegmentBytes } from "../archive/format/wal-names.ts";
+import { ifThere } from "../archive/host/if-there.ts";
+import { exists } from "../archive/restore/finish-restore.ts";
 import { restoreBaseBackup, type RestoreProgress } from "../archive/restore/restore.ts";
 import { readBootstrapRole } from "../archive/server/bootstrap-role.ts";
 import { writeOwned } from "../archive/server/owned-file.ts";
@@ -107,11 +109,8 @@ async function unpack(
  * its name last, is there. No server was ever started while the record says `restoring`.
  */
 async function finishedRestore({ dataDir, restoreJournal }: InstancePaths): Promise<Restored | undefined> {
-  const isOpen = await access(restoreJournal).then(
-    () => true,
-    () => false,
-  );
-  const bytes = await readFile(join(dataDir, "global/pg_control")).catch(() => undefined);
+  const isOpen = await exists(restoreJournal);
+  const bytes = await ifThere(readFile(join(dataDir, "global/pg_control")));
   if (isOpen || bytes === undefined) return undefined;
   const pgMajor = Number.parseInt(await readFile(join(dataDir, "PG_VERSION"), "utf8"), 10);
   return { systemIdentifier: parseControlFile(bytes).systemIdentifier.toString(), pgMajor };
@@ -184,7 +183,8 @@ async function findBackup({ deps, record }: AgentContext, goal: AgentGoal, signa
 function chooseFirst(few: readonly Backup[], choose: (among: readonly Backup[]) => Backup): Backup | undefined {
   try {
     return few.length === 0 ? undefined : choose(few);
-  } catch {
+  } catch (cause) {
+    if (asDrawbridgeError(cause).code !== "DB_ARCHIVE_INVALID") throw cause;
     return undefined;
   }
 }

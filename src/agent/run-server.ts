@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { pgIdentConf } from "../archive/server/conf-files.ts";
 import { writeOwned } from "../archive/server/owned-file.ts";
 import { writeWalScripts } from "../archive/wal/wal-scripts.ts";
+import { DrawbridgeError } from "../errors.ts";
 import type { AgentGoal } from "../journal/agent-rows.ts";
 import { serverOf, type AgentContext } from "./context.ts";
 import { spoolOf } from "./courier.ts";
@@ -37,14 +38,16 @@ async function writeConfiguration(context: AgentContext, goal: AgentGoal, server
     }
   }
   const tls = await ensureServerTls(context);
+  if (record?.pgMajor === undefined)
+    throw new DrawbridgeError("DB_UNEXPECTED", `${paths.recordFile} does not say of which PostgreSQL the bridge is`);
   const conf = postgresqlConf({
-    pgMajor: record?.pgMajor ?? 15,
+    pgMajor: record.pgMajor,
     listenHost: listenHostOf(deps),
     port: server.port,
     socketDir: paths.socketDir,
     ...scripts,
     tls,
-    targetTimeline: record?.foreign !== undefined && record.foreign.through > 0 ? record.foreign.ours : "latest",
+    targetTimeline: record.foreign !== undefined && record.foreign.through > 0 ? record.foreign.ours : "latest",
     sourceSettings,
     extraSettings: deps.settings ?? {},
   });

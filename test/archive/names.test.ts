@@ -120,6 +120,13 @@ describe("choosing a base backup", () => {
     expect(() => chooseBackup({ ...choice, backups: [delta] })).toThrow(/delta on base_000000010000000000000003/);
   });
 
+  test("a sentinel of WAL-G without a start is refused: its segment's first byte would be a guess", () => {
+    const silent = parseSentinel(`{"FinishLSN":150000000,"PgVersion":150018}`, "k");
+    expect(() => describeBackup("base_000000010000000000000008", silent, new Date(0), mb16)).toThrow(
+      /base_000000010000000000000008_backup_stop_sentinel\.json does not say where the backup started/,
+    );
+  });
+
   test("an empty archive says so", () => {
     expect(() => chooseBackup({ ...choice, backups: [] })).toThrow(/no completed base backup/);
   });

@@ -8,6 +8,7 @@ import { pipeline } from "node:stream/promises";
 import { DrawbridgeError } from "../../errors.ts";
 import { backupsPrefix, partsPrefix, sentinelKey } from "../format/list-backups.ts";
 import { backupName, segmentBefore, usualSegmentBytes } from "../format/wal-names.ts";
+import { ifThere } from "../host/if-there.ts";
 import type { ObjectStore } from "../store/object-store.ts";
 import { tarEnd, tarHeader, tarPadding } from "../tar/tar-writer.ts";
 import { scanDataDir, type ScannedEntry, type ScannedTablespace } from "./scan-data-dir.ts";
@@ -87,12 +88,12 @@ export async function writeBaseBackup(options: WriteBackupOptions): Promise<stri
 
 /** Fills parts in the order of the scan, as WAL-E does; no file is split. Pure. */
 export function partition(entries: readonly ScannedEntry[], partitionBytes: number): ScannedEntry[][] {
-  const parts: ScannedEntry[][] = [[]];
+  let last: ScannedEntry[] = [];
+  const parts = [last];
   let bytes = 0;
   for (const entry of entries) {
-    const last = parts.at(-1) ?? [];
     if (last.length > 0 && (bytes + entry.sizeBytes >= partitionBytes || last.length >= partitionMembers)) {
-      parts.push([entry]);
+      parts.push((last = [entry]));
       bytes = entry.sizeBytes;
     } else {
       last.push(entry);
@@ -135,7 +136,7 @@ async function* tarStream(entries: readonly ScannedEntry[]): AsyncGenerator<Buff
       yield tarHeader({ ...entry, name: `${entry.name}/` });
       continue;
     }
-    const file = await open(entry.path, "r").catch(() => undefined);
+    const file = await ifThere(open(entry.path, "r"));
     if (!file) continue; // dropped since the scan: replay does not need it
     try {
       yield tarHeader(entry);

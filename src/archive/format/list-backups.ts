@@ -101,7 +101,9 @@ function readBackup(name: string, content: string, object: ObjectInfo, segmentBy
 /** Timeline, segment and offset in fixed width: names sort as the backups' positions do. */
 function placeInOrder(name: string): string {
   const parts = parseBackupName(name);
-  return `${parts?.startSegment} ${String(parts?.startOffsetBytes ?? 0).padStart(10, "0")} ${name}`;
+  if (!parts) throw new DrawbridgeError("DB_UNEXPECTED", `${name} was taken for a base backup's name`);
+  // WAL-G's names have no offset, nor two backups in one segment
+  return `${parts.startSegment} ${String(parts.startOffsetBytes ?? 0).padStart(10, "0")} ${name}`;
 }
 
 /** Puts together what name and sentinel say. Pure. @throws DrawbridgeError `DB_ARCHIVE_INVALID` when they leave a gap. */
@@ -110,7 +112,13 @@ export function describeBackup(name: string, sentinel: Sentinel, completedAt: Da
   if (!parts) throw new DrawbridgeError("DB_ARCHIVE_INVALID", `${name} is not a base backup's name`);
   const { timeline, startSegment } = parts;
   const key = sentinelKey(name);
-  const startLsn = sentinel.startLsn ?? segmentStart(startSegment, segmentBytes) + BigInt(parts.startOffsetBytes ?? 0);
+  const inName =
+    parts.startOffsetBytes === undefined
+      ? undefined
+      : segmentStart(startSegment, segmentBytes) + BigInt(parts.startOffsetBytes);
+  const startLsn = sentinel.startLsn ?? inName;
+  if (startLsn === undefined)
+    throw new DrawbridgeError("DB_ARCHIVE_INVALID", `${key} does not say where the backup started`);
   const stopSegment =
     sentinel.stopSegment ??
     (sentinel.stopLsn === undefined ? undefined : segmentBefore(timeline, sentinel.stopLsn, segmentBytes));

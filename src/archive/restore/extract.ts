@@ -91,9 +91,10 @@ export class Extraction implements TarHandler {
   #note(name: string, member: TarMember): void {
     const tablespace = tablespaceOf(name);
     if (tablespace) this.#oids.add(tablespace.oid);
-    if (requiredNames.has(name)) this.#required.add(name);
     if (/^pg_(?:xact|clog)\//.test(name)) this.#required.add("pg_xact");
     if (member.kind !== "file") return;
+    // a directory or hard link of that name has no content that could be judged
+    if (requiredNames.has(name)) this.#required.add(name);
     this.facts.fileBytes += member.sizeBytes;
     if (segmentBeforeIt(name) !== undefined) this.facts.laterSegments.push(name);
     if (member.sizeBytes >= largeFileBytes) this.facts.largeFiles.push(name);

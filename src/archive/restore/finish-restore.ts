@@ -2,6 +2,7 @@ import { chown, link, lstat, mkdir, readlink, rename, rm, symlink } from "node:f
 import { dirname, join } from "node:path";
 import { DrawbridgeError } from "../../errors.ts";
 import { formatTablespaceMap, tablespaceMapOids } from "../format/backup-label.ts";
+import { ifThere } from "../host/if-there.ts";
 import { writeOwned } from "../server/owned-file.ts";
 import type { ExtractionTarget } from "./extract.ts";
 import { codeOf, diskFault, placeOf } from "./file-writer.ts";
@@ -44,11 +45,13 @@ export async function finishFiles(options: FinishOptions): Promise<string[]> {
   for (const dir of neededDirs) await makeDir(join(target.into, dir), target);
   // removed first: a hard link of the archive may have made it one with another file
   await rm(join(target.into, "backup_label"), { force: true });
-  await writeOwned(join(target.into, "backup_label"), judged.label ?? "", target.owner);
+  if (judged.label === undefined)
+    throw new DrawbridgeError("DB_UNEXPECTED", `${options.backupName}: it was judged good without a backup_label`);
+  await writeOwned(join(target.into, "backup_label"), judged.label, target.owner);
   const oids = [...new Set([...options.tablespaceOids, ...parts.flatMap((part) => part.tablespaceOids)])];
   await placeTablespaces([...new Set([...oids, ...tablespaceMapOids(judged.tablespaceMap)])], target);
   const { owner, into, tablespacesDir } = target;
-  for (const dir of owner ? [into, tablespacesDir] : []) await chown(dir, owner?.uid ?? 0, owner?.gid ?? 0);
+  if (owner) for (const dir of [into, tablespacesDir]) await chown(dir, owner.uid, owner.gid);
   return [...new Set([...oids, ...tablespaceMapOids(judged.tablespaceMap)])];
 }
 
@@ -109,8 +112,5 @@ async function makeDir(path: string, { owner }: ExtractionTarget): Promise<void>
 
 /** Whether something lies there, a link included. */
 export async function exists(path: string): Promise<boolean> {
-  return lstat(path).then(
-    () => true,
-    () => false,
-  );
+  return (await ifThere(lstat(path))) !== undefined;
 }

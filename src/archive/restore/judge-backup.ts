@@ -134,8 +134,10 @@ function wantedFiles(parts: readonly PartFacts[]): Judgement["wantedFiles"] {
   const there = new Set(parts.flatMap((part) => [...part.laterSegments, ...part.largeFiles]));
   return parts
     .flatMap((part) => part.laterSegments)
-    .map((because) => ({ name: segmentBeforeIt(because) ?? "", because }))
-    .filter(({ name }) => !there.has(name));
+    .flatMap((because) => {
+      const name = segmentBeforeIt(because);
+      return name === undefined || there.has(name) ? [] : [{ name, because }];
+    });
 }
 
 function keptBytes(parts: readonly PartFacts[], name: string): Buffer | undefined {

@@ -161,6 +161,9 @@ async function complete(restoring: Restoring): Promise<RestoredRecord> {
   const { allowShortfallBytes } = options;
   const judged = judgeBackup({ backup, partitions, last, systemIdentifiers, allowShortfallBytes });
   refuseFirst(judged.problems);
+  const { control, pgMajor } = judged;
+  if (control === undefined || pgMajor === undefined)
+    throw new DrawbridgeError("DB_UNEXPECTED", `${backup.name}: it was judged good without pg_control or PG_VERSION`);
   const { tablespaceOids } = backup.sentinel;
   const parts = [...partitions, ...last];
   const oids = await finishFiles({ target, parts, judged, tablespaceOids, backupName: backup.name });
@@ -168,8 +171,8 @@ async function complete(restoring: Restoring): Promise<RestoredRecord> {
   await sync.finish();
   await revealControlFile(target.into);
   const record: RestoredRecord = {
-    systemIdentifier: String(judged.control?.systemIdentifier),
-    pgMajor: judged.pgMajor ?? 0,
+    systemIdentifier: String(control.systemIdentifier),
+    pgMajor,
     fileBytes: judged.fileBytes,
     parts: partitions.length,
     tablespaceOids: oids,

@@ -35,7 +35,7 @@ export interface TarHeaderBlock {
  */
 export function readTarHeader(block: Buffer, key: string): TarHeaderBlock {
   checkSum(block, key);
-  return { type: String.fromCharCode(block[156] ?? 0), sizeBytes: number(block, 124, 12, key), block };
+  return { type: String.fromCharCode(block.readUInt8(156)), sizeBytes: number(block, 124, 12, key), block };
 }
 
 /** The member that a header and its extension records describe. @throws DrawbridgeError `DB_ARCHIVE_INVALID`. */

@@ -191,6 +191,17 @@ describe("backup_label and pg_control", { timeout }, () => {
   ])("a pg_control that is %s: refused", async (_what, control, words) => {
     expectRefused(await withControl(control), "DB_ARCHIVE_INVALID", words);
   });
+
+  test("a pg_control that is a hard link, whose content nobody can judge: refused", async () => {
+    const outcome = await outcomeOf((given) => {
+      const members = given.archive.parts[1]?.map((one) =>
+        one.name === "global/pg_control" ? { name: one.name, kind: "link" as const, to: "global/copy" } : one,
+      );
+      const all = [...(members ?? []), { name: "global/copy", content: controlFile() }];
+      given.store.spoil(part(given, 1), { kind: "content", bytes: compress(tarOf(all), ".lzo") });
+    });
+    expectRefused(outcome, "DB_ARCHIVE_INVALID", /global\/pg_control is in none of its parts/);
+  });
 });
 
 describe("the version of PostgreSQL", { timeout }, () => {
