@@ -22,7 +22,8 @@ export type StandaloneEnd = "stopped" | "server gone" | "idle" | "already served
 
 /**
  * Serves the `restore_command` of a cluster that was restored by hand, and ends by itself when its server is gone, also
- * when another one runs in its place, or has long not asked (after a promotion it never asks again). Needs nothing on disk but the spool.
+ * when another one runs in its place, or has long not asked (after a promotion it never asks again). Needs nothing on disk
+ * but the spool.
  */
 export async function serveStandalone(options: StandaloneOptions): Promise<StandaloneEnd> {
   const { spool, dataDir, signal, clock = systemClock, idleMs = 10 * 60_000 } = options;
@@ -79,8 +80,8 @@ export async function startDetached(program: string, args: readonly string[], lo
 }
 
 /**
- * Process and start (lines 1 and 3 of `postmaster.pid`, `miscinit.c`, CreateLockFile) of the server that runs in `dataDir`, to be
- * compared; `undefined` when none does. A server that was started again may stand for another restore, with other keys.
+ * Process and start of the server that runs in `dataDir`, to be compared; `undefined` when none does. Lines 1 and 3 of
+ * `postmaster.pid` (`miscinit.c`, CreateLockFile). A server that was started again may be another restore, with other keys.
  */
 async function runningServer(dataDir: string): Promise<string | undefined> {
   const text = await readFile(join(dataDir, "postmaster.pid"), "utf8").catch(() => "");

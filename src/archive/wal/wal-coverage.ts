@@ -31,8 +31,8 @@ export interface WalListing {
 }
 
 /**
- * Lists the WAL of an archive from segment `first` on, and reads all histories. One that is damaged is left out: a recovery could
- * not follow it either, and a check of its content says so.
+ * Lists the WAL of an archive from segment `first` on, and reads all histories. One that is damaged is left out: a recovery
+ * could not follow it either, and a check of its content says so.
  * @throws DrawbridgeError what the store throws.
  */
 export async function readWalListing(store: ObjectStore, first: string, signal?: AbortSignal): Promise<WalListing> {
