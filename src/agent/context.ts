@@ -51,6 +51,7 @@ export interface AgentContext {
   record: InstanceRecord | undefined;
   /** Last fault of the WAL courier, until WAL flows again. */
   walFault: DrawbridgeError | undefined;
+  /** What PostgreSQL took last of the archive's WAL: how far it is while it takes no connections. */
   lastSegment: string | undefined;
 }
 
@@ -67,7 +68,6 @@ export async function report(
     ...(record ? { port: record.port } : {}),
     ...(record?.backup === undefined ? {} : { backup: record.backup }),
     ...(record?.firstBackup === undefined ? {} : { firstBackup: record.firstBackup }),
-    ...(context.lastSegment === undefined ? {} : { lastSegment: context.lastSegment }),
     ...(deps.reaches ? { reaches: deps.reaches } : {}),
     ...(walFault ? { error: faultFacts(walFault) } : {}),
     ...facts,

@@ -82,7 +82,6 @@ export interface AgentFacts extends JsonObject {
   readonly collations?: readonly BridgeCollation[];
   /** Why it was not compared. */
   readonly collationsFault?: string;
-  readonly lastSegment?: string;
   readonly firstBackup?: string;
   /** What the agent could reach from where it runs, for `provision`. */
   readonly reaches?: { readonly journal: boolean; readonly redis: boolean; readonly archive: boolean };

@@ -50,11 +50,17 @@ export function progressOf(rows: JournalRows): Progress | undefined {
     tablesTotal,
     rowsDone: numberOf(last.facts, "rowsDone", "rows"),
     share: shareOf(bytesDone, bytesTotal) ?? shareOf(tablesDone, tablesTotal),
-    remaining: remaining(pointsOf(looks, "bytesDone"), bytesTotal ?? 0),
+    remaining: remaining(pointsOf(looks, "bytesDone"), bytesTotal ?? 0) ?? foretold(last.facts),
     partsDone: numberOf(last.facts, "partsDone"),
     partsTotal: numberOf(last.facts, "partsTotal"),
     note: textOf(last.facts, "note") ?? probeNote(last.facts) ?? bridgeNote(last.facts),
   };
+}
+
+/** What the agent itself foretells, from what is still to be fetched: also where nobody knows how large the whole will be. */
+function foretold(facts: StoredFacts): Range | undefined {
+  const seconds = numberOf(facts, "secondsLeft");
+  return seconds === undefined ? undefined : { lowMs: seconds * 1_000, highMs: seconds * 1_000, earned: true };
 }
 
 /**

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { snapshotOf } from "../../src/report/snapshot.ts";
-import { progressWords } from "../../src/slack/render/card.ts";
+import { progressWords, renderCard } from "../../src/slack/render/card.ts";
+import { settings } from "../slack/settings.ts";
 import { at, phaseRow, rowsAt } from "./rows.ts";
 
 const approvers = { required: 2, people: ["ann", "bob", "cyn"] };
@@ -18,6 +19,15 @@ test("a restore of the bridge shows bytes, parts and rate, then the way to consi
     "replays WAL, 48 MiB until it is consistent",
   ]);
   expect(snapshotOf(replays(0), approvers).progress?.note).toMatch(/about to become consistent/);
+});
+
+test("the time that a restore will still take is on the card, also where the archive does not say how large it is", () => {
+  const facts = { bytesDone: 75e9, bytesPerSecond: 5e8, partsDone: 3, partsTotal: 40, secondsLeft: 720 };
+  const agent = { at: at(29), kind: "restoring", facts };
+  const snapshot = snapshotOf(rowsAt(30, { phases: restoring, agent }), approvers);
+  expect(snapshot.progress?.remaining).toEqual({ lowMs: 720_000, highMs: 720_000, earned: true });
+  // `/migrate status` answers in the card's words
+  expect(renderCard(snapshot, settings).message.text).toContain("ready in about 12 min");
 });
 
 test("a bridge that its agent gave up on is a fault while window 1 is waited for, and no longer once it is past", () => {
