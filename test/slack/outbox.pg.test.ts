@@ -5,7 +5,6 @@ import { getOutbox, intend, type OutboxRow, postAnew, touchOutbox } from "../../
 import { silentLog } from "../../src/log.ts";
 import { Secret } from "../../src/redact.ts";
 import { ids } from "../../src/sandbox/slack/cast.ts";
-import { faultsSchema, rollFaults } from "../../src/sandbox/slack/faults.ts";
 import { startBot } from "../../src/slack/bot.ts";
 import { startCluster, type TestCluster } from "../support/cluster.ts";
 import {
@@ -61,27 +60,6 @@ describe("a message that Slack may have taken", () => {
     await world.act("faults", {});
     await untilState(world, "lost", "sent");
     expect(await withText(world, "lost")).toHaveLength(1);
-  });
-
-  it("is found as well when it was a shorter form of one that Slack had refused", async () => {
-    await using world = await openWorld(cluster);
-    const refuse = [{ method: "chat.postMessage", error: "msg_too_long", onlyWithBlocks: true }];
-    await world.act("faults", { refuse });
-    const text = `shorter ${"x".repeat(2_000)}`;
-    const { workspace } = world.slack;
-    // from the moment in which the shorter form stands, before its answer goes out
-    const unwatch = world.slack.watch(() => {
-      const stands = workspace.channels.get(main)?.messages.some((each) => each.text === text);
-      if (stands === true) workspace.faults = rollFaults(faultsSchema.parse({ refuse, loseResponses: 1 }));
-    });
-    await say(world, "shorter", text);
-    const isLost = async (): Promise<boolean> =>
-      (await answers(world, "chat.postMessage")).some((each) => each.startsWith("ok, response lost"));
-    await waitFor(isLost, { what: "the lost answer", deadlineMs: 15_000, everyMs: 20 });
-    unwatch();
-    await world.act("faults", { refuse });
-    await untilState(world, "shorter", "sent");
-    expect(await withText(world, "shorter ")).toHaveLength(1);
   });
 
   it("is adopted by the next bot when the last one died before it could note it", async () => {
