@@ -98,6 +98,8 @@ async function unpack(
       stage.isUnpacking = progress.phase === "base";
       onProgress(progress);
     },
+    onUnverified: (what) =>
+      deps.log.warn({ backup: backup.name, what }, "this backup cannot be verified in everything"),
     signal,
   });
   stage.isUnpacking = false;

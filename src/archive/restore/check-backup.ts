@@ -25,6 +25,8 @@ export interface CheckOptions {
 /** What a check found. Without problems the backup restores. */
 export interface CheckedBackup {
   readonly problems: readonly Problem[];
+  /** What could not be verified: no proof that something is wrong. */
+  readonly unverified: readonly Problem[];
   readonly parts: number;
   /** Sum of the sizes of the parts as they lie in the archive. */
   readonly partBytes: number;
@@ -50,6 +52,7 @@ export async function checkBaseBackup(options: CheckOptions): Promise<CheckedBac
   const ofWhole = facts.size === objects.length ? [...judged.problems, ...missing] : [];
   return {
     problems: [...plan.problems, ...problems, ...ofWhole],
+    unverified: plan.unverified,
     parts: objects.length,
     partBytes,
     files: [...facts.values()].reduce((sum, part) => sum + part.members, 0),

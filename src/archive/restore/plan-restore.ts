@@ -20,6 +20,8 @@ export interface RestorePlan {
   readonly systemIdentifiers: BackupEvidence["systemIdentifiers"];
   /** Any of these makes a restore impossible. */
   readonly problems: readonly Problem[];
+  /** What could not be verified for want of something that backups of this kind have; restored all the same. */
+  readonly unverified: readonly Problem[];
 }
 
 /** Which backup is looked at. */
@@ -62,7 +64,16 @@ export async function planRestore(options: PlanOptions): Promise<RestorePlan> {
       ...(wal.systemIdentifier === undefined ? [] : [{ of: "the archive's WAL is of", value: wal.systemIdentifier }]),
     ],
     problems,
+    unverified: manifest || problems.length > 0 ? [] : withoutManifest(backup),
   };
+}
+
+/** WAL-E's backups have no manifest, and sentinels that say how many bytes the whole has instead. */
+function withoutManifest({ name, sentinel }: Backup): Problem[] {
+  if (sentinel.writer !== "wal-g") return [];
+  const why = sentinel.hasManifest ? "it is missing" : "WAL-G was told to write none";
+  const reason = `${why}, so that no list says which files each part has to hold; numbers of parts and sizes are compared`;
+  return [{ object: manifestKey(name), reason }];
 }
 
 const unknownWal = { segmentBytes: usualSegmentBytes, systemIdentifier: undefined };

@@ -40,6 +40,8 @@ export interface RestoreOptions {
   /** What was done is noted here, to go on after a crash; `<into>.restore-journal` unless told. On the same disk. */
   readonly journalPath?: string | undefined;
   readonly onProgress?: ((progress: RestoreProgress) => void) | undefined;
+  /** Told of what cannot be verified, before the first part is fetched. */
+  readonly onUnverified?: ((what: string) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -77,6 +79,7 @@ export async function restoreBaseBackup(options: RestoreOptions): Promise<Restor
   const target = { into, tablespacesDir, owner };
   const plan = await planRestore(options);
   refuseFirst(plan.problems);
+  for (const one of plan.unverified) options.onUnverified?.(problemText(one));
   const journalPath = options.journalPath ?? `${into.replace(/\/+$/, "")}.restore-journal`;
   const start = await startRestore(target, journalPath, identityOf(options, plan));
   if (start.kind === "finished") return restoredOf(start.restored);

@@ -1,3 +1,4 @@
+import { problemText } from "../../archive/format/list-parts.ts";
 import { type ArchiveCheck, checkArchive, type CheckedArchive } from "../../archive/standalone/check-archive.ts";
 import { chooseNamed } from "../../archive/standalone/choose.ts";
 import { surveyArchive } from "../../archive/standalone/survey.ts";
@@ -54,6 +55,7 @@ function asJson(prefix: string, backup: string, { findings, base, walFiles, last
     walFiles,
     lastSegment: lastSegment ?? null,
     findings,
+    unverified: base.unverified.map(({ object, reason }) => ({ object, detail: reason })),
   };
 }
 
@@ -62,11 +64,12 @@ function asText(place: string, backup: string, checked: CheckedArchive): string 
   const read =
     `${base.parts} parts (${formatBytes(base.partBytes)}), ${base.files} files (${formatBytes(base.fileBytes)}), ` +
     `${walFiles} WAL files${lastSegment === undefined ? "" : `, up to ${lastSegment}`}`;
-  if (findings.length === 0) return `${backup} is good: ${read}.`;
+  const unverified = base.unverified.map((one) => `\nNot verified: ${problemText(one)}.`).join("");
+  if (findings.length === 0) return `${backup} is good: ${read}.${unverified}`;
   const lines = findings.map(({ object, rule, detail }) => {
     // most messages name their object already
     return `  ${rule.padEnd(11)}  ${detail.startsWith(object) ? detail : `${object}: ${detail}`}`;
   });
   const count = findings.length === 1 ? "1 finding" : `${findings.length} findings`;
-  return `${backup} in ${place} has ${count}. Read: ${read}.\n${lines.join("\n")}`;
+  return `${backup} in ${place} has ${count}. Read: ${read}.\n${lines.join("\n")}${unverified}`;
 }

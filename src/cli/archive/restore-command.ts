@@ -95,6 +95,7 @@ async function unpack(run: ArchiveRun, backup: Backup, target: Target): Promise<
     owner: target.user.owner,
     allowShortfallBytes: target.allowShortfallBytes,
     signal: run.signal,
+    onUnverified: (what) => say(`Not verified: ${what}.`),
     onProgress: ({ bytesDone, bytesTotal, partsDone, partsTotal }) => {
       run.begun();
       if (isFirst && partsDone > 0) say(`Going on: ${partsDone} of ${partsTotal} parts are there from before.`);

@@ -1,8 +1,8 @@
-import { describe, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { makeArchive, type MadeArchive } from "../../support/archive-maker.ts";
-import { errorPages } from "../../support/fault-store.ts";
+import { errorPages, faultStore, objectsStore } from "../../support/fault-store.ts";
 import { outcomeOf } from "./in-thread.ts";
-import { expectRefused, expectRestored } from "./kit.ts";
+import { expectRefused, expectRestored, restoreFrom } from "./kit.ts";
 
 const timeout = 120_000;
 
@@ -19,6 +19,21 @@ describe("WAL-G's manifest", { timeout }, () => {
   test.each(["missing", "switched off"] as const)("%s: restored, by size and numbers alone", async (manifest) => {
     const outcome = await outcomeOf(() => undefined, walG(manifest));
     expectRestored(outcome, outcome.pristine);
+  });
+
+  test.each([
+    ["missing", [/files_metadata\.json: it is missing, so that no list/]],
+    ["switched off", [/files_metadata\.json: WAL-G was told to write none/]],
+    ["present", []],
+  ] as const)("%s: a restore tells what it cannot verify before it fetches a part", async (manifest, words) => {
+    const store = faultStore(objectsStore(walG(manifest)().objects));
+    const told: string[] = [];
+    const onUnverified = (what: string): void => {
+      expect(store.asked.filter((one) => one.includes("tar_partitions"))).toEqual([]);
+      told.push(what);
+    };
+    expect((await restoreFrom(store, { onUnverified })).message).toBe("");
+    expect(told).toEqual(words.map((word) => expect.stringMatching(word)));
   });
 
   test.each([

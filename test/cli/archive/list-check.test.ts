@@ -6,6 +6,7 @@ import { copyArchive, makeHome, prefixOf, runArchive } from "./run-command.ts";
 
 const timeout = 240_000;
 const walE = "wal-e-15-heroku";
+const walG = "wal-g-15-lz4";
 const delta = "wal-g-15-delta";
 const full = "base_000000010000000000000003";
 
@@ -117,6 +118,27 @@ describe.skipIf(findArchive(walE) === undefined)("archive check", { timeout }, (
     expect(text.stdout).toMatch(/has 4 findings/);
   });
 });
+
+test.skipIf(findArchive(walG) === undefined)(
+  "archive check: a backup of WAL-G without its manifest is good as far as could be seen, and that is told",
+  { timeout },
+  async () => {
+    await using home = await makeHome();
+    const folder = await copyArchive(home.path, walG);
+    const manifest = "basebackups_005/base_000000010000000000000003/files_metadata.json";
+    const whole = await runArchive(["check", "--json", "--prefix", `file://${folder}`]);
+    expect(JSON.parse(whole.stdout)).toMatchObject({ isGood: true, unverified: [] });
+    await rm(join(folder, manifest));
+    const { status, stdout } = await runArchive(["check", "--json", "--prefix", `file://${folder}`]);
+    expect(status).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({
+      isGood: true,
+      unverified: [{ object: manifest, detail: expect.stringMatching(/^it is missing/) }],
+    });
+    const text = await runArchive(["check", "--prefix", `file://${folder}`]);
+    expect(text.stdout).toMatch(/is good: .*\nNot verified: .*files_metadata\.json: it is missing/);
+  },
+);
 
 async function flipByte(path: string, at: number): Promise<void> {
   await using file = await open(path, "r+");
