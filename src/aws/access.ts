@@ -1,6 +1,6 @@
 import { Agent as HttpAgent } from "node:http";
 import { Agent as HttpsAgent } from "node:https";
-import { NodeHttpHandler } from "@smithy/node-http-handler";
+import { NodeHttpHandler, type NodeHttpHandlerOptions } from "@smithy/node-http-handler";
 import type { Log } from "../log.ts";
 import type { Secret } from "../redact.ts";
 
@@ -42,20 +42,28 @@ export interface SdkConfig {
   credentials?: () => Promise<SdkKeys>;
 }
 
+/** How long a connection may take to be made, and how long it may stand still, in milliseconds. */
+export const socketTimes = { connectMs: 5_000, idleMs: 30_000 };
+
+/** Deadlines and sockets of our own for an SDK client's handler. */
+export function httpOptions(maxSockets: number): NodeHttpHandlerOptions {
+  const agent = { keepAlive: true, maxSockets };
+  return {
+    httpAgent: new HttpAgent(agent),
+    httpsAgent: new HttpsAgent(agent),
+    connectionTimeout: socketTimes.connectMs,
+    // also ends a body that stands still
+    socketTimeout: socketTimes.idleMs,
+  };
+}
+
 /** Options for an SDK client: our endpoint, keys, deadlines and sockets. */
 export function sdkConfig(access: AwsAccess, maxSockets = 50): SdkConfig {
   const { credentials, endpoint, region } = access;
-  const agent = { keepAlive: true, maxSockets };
   return {
     region,
     maxAttempts: 4,
-    requestHandler: new NodeHttpHandler({
-      httpAgent: new HttpAgent(agent),
-      httpsAgent: new HttpsAgent(agent),
-      connectionTimeout: 5_000,
-      // also ends a body that stands still
-      socketTimeout: 30_000,
-    }),
+    requestHandler: new NodeHttpHandler(httpOptions(maxSockets)),
     ...(endpoint === undefined ? {} : { endpoint }),
     ...(credentials === undefined ? {} : { credentials: async () => revealKeys(await credentials()) }),
   };

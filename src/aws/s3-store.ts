@@ -15,8 +15,9 @@ import {
 } from "@aws-sdk/client-s3";
 import type { ObjectInfo, ObjectStore, ReadOptions } from "../archive/store/object-store.ts";
 import { DrawbridgeError } from "../errors.ts";
-import { type AwsAccess, sdkConfig } from "./access.ts";
+import { type AwsAccess, httpOptions, sdkConfig, socketTimes } from "./access.ts";
 import { awsStatus, expiredKeyCodes, isAwsCode } from "./aws-errors.ts";
+import { DirectHandler, directly } from "./direct-handler.ts";
 import { whyNotListing, whyNotTheObject } from "./s3-answer.ts";
 import { bodyOf, resumingBody } from "./s3-body.ts";
 import { asStoreFault } from "./s3-errors.ts";
@@ -50,7 +51,8 @@ type Call = <T>(what: string, send: (client: S3Client) => Promise<T>) => Promise
 function clientHolder(options: S3StoreOptions): { call: Call; close: () => void } {
   const make = (): S3Client =>
     new S3Client({
-      ...sdkConfig(options, options.maxSockets),
+      ...sdkConfig(options),
+      requestHandler: new DirectHandler(httpOptions(options.maxSockets ?? 50), socketTimes),
       forcePathStyle: options.forcePathStyle ?? options.endpoint !== undefined,
       // ranges are never validated anyway, and other servers do not know CRC trailers
       requestChecksumCalculation: "WHEN_REQUIRED",
@@ -99,7 +101,7 @@ export function openS3Store(options: S3StoreOptions): S3Store {
     get: async (key, read = {}) => {
       const fetch = (from: ReadOptions): Promise<GetObjectCommandOutput> =>
         call(named("get", key), (c) =>
-          c.send(new GetObjectCommand({ ...at(key), ...conditions(from) }), sending(read.signal)),
+          c.send(new GetObjectCommand({ ...at(key), ...conditions(from) }), reading(read.signal, from)),
         );
       const answer = await orMissing(fetch(read));
       if (answer === undefined) return undefined;
@@ -217,6 +219,10 @@ function conditions({ range, ifMatch }: ReadOptions): { Range?: string; IfMatch?
 
 function sending(signal: AbortSignal | undefined): { abortSignal?: AbortSignal } {
   return signal === undefined ? {} : { abortSignal: signal };
+}
+
+function reading(signal: AbortSignal | undefined, { whenBroken }: ReadOptions): { abortSignal?: AbortSignal } {
+  return { ...sending(signal), ...(whenBroken === "fail" ? directly : {}) };
 }
 
 interface ObjectFacts {

@@ -17,10 +17,21 @@ export interface ReadOptions {
   readonly ifMatch?: string;
   /**
    * What a body does when the connection breaks: goes on by itself with the rest (unless told), or fails, for a caller that
-   * asks again anyway: then no stream of ours stands between it and the socket, which halves the work of reading.
+   * asks again anyway: such a body may be a {@link FillingBody}.
    */
   readonly whenBroken?: "resume" | "fail";
   readonly signal?: AbortSignal | undefined;
+}
+
+/** A body that can copy itself into memory faster than it can be read. */
+export interface FillingBody extends Readable {
+  /** Copies all that is to come, and resolves with the number of bytes. @throws when it breaks off, or finds no room. */
+  fillInto(room: Uint8Array): Promise<number>;
+}
+
+/** Whether a body fills memory by itself. */
+export function isFilling(body: Readable): body is FillingBody {
+  return "fillInto" in body && typeof body.fillInto === "function";
 }
 
 /**
