@@ -6,18 +6,18 @@ import { ZlibDecoder } from "./zlib-decoder.ts";
 
 /**
  * Takes one compressed object in chunks of any size. After an error the decoder is of no more use. A chunk belongs to the
- * caller again when `push` has returned or resolved.
+ * caller again when `push` has returned: by then it is decoded, in this thread.
  */
 export interface Decoder {
   /** @throws DrawbridgeError `DB_ARCHIVE_INVALID` for damage; errors of the sink as they are. */
-  push(chunk: Uint8Array): Promise<void> | void;
+  push(chunk: Uint8Array): void;
   /** The object is over. @throws DrawbridgeError `DB_ARCHIVE_INVALID` when its content is not. */
-  end(): Promise<void> | void;
+  end(): void;
 }
 
 /**
- * A decoder for one object. `what` names the object in errors. `sink` gets the content in order, up to 1 MiB at a time
- * (4 MiB for LZ4 with such blocks), as views that are valid during the call only. LZO and LZ4 are decoded during `push`.
+ * A decoder for one object. `what` names the object in errors. `sink` gets the content in order, some 256 KiB
+ * at a time (a whole block where the format has larger ones), as views that are valid during the call only.
  * Content that the sink got is proven only when `end` has returned.
  */
 export function createDecoder(compression: Compression, what: string, sink: (bytes: Uint8Array) => void): Decoder {

@@ -14,10 +14,10 @@ export async function* decompress(body: Readable, key: string, signal?: AbortSig
     const decoder = createDecoder(sniff(key, head), key, (bytes) => void ready.push(Buffer.from(bytes)));
     for await (const chunk of rest) {
       signal?.throwIfAborted();
-      await decoder.push(chunk);
+      decoder.push(chunk);
       yield* ready.splice(0);
     }
-    await decoder.end();
+    decoder.end();
     yield* ready.splice(0);
   } finally {
     body.destroy();

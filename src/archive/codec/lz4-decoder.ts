@@ -10,8 +10,10 @@ const skippableMagic = 0x184d_2a50;
 
 /** How far back a match of a linked block may reach. */
 const windowBytes = 65_536;
-/** Content that is gathered for one call of the sink, unless a block alone is larger. */
-const batchBytes = 1_048_576;
+/** Content that is decoded, hashed and handed on at once: it has to fit into the processor's cache with its surroundings. */
+const pieceBytes = 131_072;
+/** Room for content behind the window, unless a block alone is larger. */
+const roomBytes = 1_048_576;
 
 type Sink = (bytes: Uint8Array) => void;
 
@@ -100,7 +102,7 @@ class FrameReader {
   }
 
   #start(frame: Frame): void {
-    this.#codec.reserve(frame.greatestBlock, windowBytes + Math.max(batchBytes, frame.greatestBlock));
+    this.#codec.reserve(frame.greatestBlock, windowBytes + Math.max(roomBytes, frame.greatestBlock));
     this.#oldest = this.#codec.outputAt;
     this.#seen = this.#codec.outputAt;
     this.#end = this.#codec.outputAt;
@@ -122,18 +124,34 @@ class FrameReader {
     if (frame.blockSums && (yield* this.#input.take(4)).readUInt32LE() !== code.xxh32(at, length) >>> 0) {
       throw this.#blockDamage("its checksum is wrong");
     }
-    const history = frame.linked ? Math.max(this.#oldest, this.#end - windowBytes) : this.#end;
-    const written = stored ? length : code.lz4Decode(at, length, this.#end, frame.greatestBlock, history);
-    if (written < 0) throw this.#blockDamage(faultText(written));
-    if (frame.contentSum) code.xxh32Add(this.#end, written);
-    this.#end += written;
-    this.#content += BigInt(written);
+    if (stored) this.#add(frame, length);
+    else this.#unpack(frame, length);
     return true;
+  }
+
+  /** Decodes a block piece by piece: each is hashed and handed on while it still lies in the processor's cache. */
+  #unpack(frame: Frame, length: number): void {
+    const { code, inputAt } = this.#codec;
+    const history = frame.linked ? Math.max(this.#oldest, this.#end - windowBytes) : this.#end;
+    code.lz4Start(inputAt, length, this.#end, frame.greatestBlock, history);
+    for (let result = 0; result === 0;) {
+      result = code.lz4Decode(this.#end + pieceBytes);
+      if (result < 0) throw this.#blockDamage(faultText(result));
+      this.#add(frame, code.lz4End() - this.#end);
+    }
+  }
+
+  /** So many bytes more lie behind the content. */
+  #add(frame: Frame, bytes: number): void {
+    if (frame.contentSum) this.#codec.code.xxh32Add(this.#end, bytes);
+    this.#end += bytes;
+    this.#content += BigInt(bytes);
+    if (this.#end - this.#seen >= pieceBytes) this.#flush();
   }
 
   /** Makes sure that a whole block fits behind what lies in the output area. */
   #makeRoom(frame: Frame): void {
-    const limit = this.#codec.outputAt + windowBytes + Math.max(batchBytes, frame.greatestBlock);
+    const limit = this.#codec.outputAt + windowBytes + Math.max(roomBytes, frame.greatestBlock);
     if (this.#end + frame.greatestBlock <= limit) return;
     this.#flush();
     const kept = frame.linked ? Math.min(windowBytes, this.#end - this.#oldest) : 0;

@@ -20,7 +20,7 @@ const reserved = 0x000f_c000;
 /** lzop's own limit of one block; the usual size is 256 KiB. */
 const greatestBlock = 64 * 1_048_576;
 /** Content that is gathered for one call of the sink, unless a block alone is larger. */
-const batchBytes = 1_048_576;
+const batchBytes = 262_144;
 const usualBlock = 262_144;
 /** Nobody writes extra fields; one that is longer than this is damage. */
 const greatestExtra = 65_536;

@@ -55,7 +55,7 @@ export class PushInput {
     for (let have = 0; have < target.length;) {
       if (!(yield* this.more())) throw this.cut();
       const part = this.#upTo(target.length - have);
-      target.set(part, have);
+      part.copy(target, have);
       have += part.length;
     }
   }

@@ -6,7 +6,9 @@ export interface CodecCode {
   areas(): number;
   adler32(start: number, at: number, length: number): number;
   lzo1xDecode(src: number, srcLength: number, dst: number, dstLength: number): number;
-  lz4Decode(src: number, srcLength: number, dst: number, dstLimit: number, history: number): number;
+  lz4Start(src: number, srcLength: number, dst: number, dstLimit: number, history: number): void;
+  lz4Decode(until: number): number;
+  lz4End(): number;
   xxh32(at: number, length: number): number;
   xxh32Start(): void;
   xxh32Add(at: number, length: number): void;

@@ -30,18 +30,19 @@ export class OpenPart {
     this.#parser = new TarParser(part.key, this.#extraction);
   }
 
-  async push(bytes: Uint8Array): Promise<void> {
+  push(bytes: Uint8Array): void {
     if (this.#decoder) return this.#decoder.push(bytes);
     // the store may cut anywhere: the first piece may be a single byte
     const head = this.#head.length === 0 ? bytes : Buffer.concat([this.#head, bytes]);
-    if (head.length >= sniffedBytes) await this.#begin(head);
+    if (head.length >= sniffedBytes) this.#begin(head).push(head);
     else this.#head = Buffer.from(head);
   }
 
   /** The object is over. */
-  async end(): Promise<PartFacts> {
-    if (!this.#decoder) await this.#begin(this.#head);
-    await this.#decoder?.end();
+  end(): PartFacts {
+    // an object so short that its kind was not asked for yet
+    if (!this.#decoder) this.#begin(this.#head).push(this.#head);
+    this.#decoder?.end();
     this.#parser.end();
     return this.#extraction.finish();
   }
@@ -55,8 +56,7 @@ export class OpenPart {
     return this.#files?.writtenBytes ?? 0;
   }
 
-  async #begin(head: Uint8Array): Promise<void> {
-    this.#decoder = createDecoder(sniff(this.#key, head), this.#key, (bytes) => this.#parser.push(bytes));
-    if (head.length > 0) await this.#decoder.push(head);
+  #begin(head: Uint8Array): Decoder {
+    return (this.#decoder = createDecoder(sniff(this.#key, head), this.#key, (bytes) => this.#parser.push(bytes)));
   }
 }

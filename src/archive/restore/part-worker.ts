@@ -4,34 +4,24 @@ import { FileWriter, sharedMemory } from "./file-writer.ts";
 import { OpenPart } from "./open-part.ts";
 import type { FromPartWorker, PartWorkerSetup, ToPartWorker } from "./part-messages.ts";
 
-/** Works on what the main thread sends, one message after the other. */
+/** Works on what the main thread sends, one message after the other, and each to its end. */
 class PartWorker {
   readonly #port: MessagePort;
   readonly #setup: PartWorkerSetup;
   readonly #memory = sharedMemory();
-  readonly #queue: ToPartWorker[] = [];
   #part: OpenPart | undefined;
   #id = 0;
-  #isBusy = false;
 
   constructor(port: MessagePort, setup: PartWorkerSetup) {
     this.#port = port;
     this.#setup = setup;
   }
 
-  async take(message: ToPartWorker): Promise<void> {
-    this.#queue.push(message);
-    if (this.#isBusy) return;
-    this.#isBusy = true;
-    for (let next = this.#queue.shift(); next; next = this.#queue.shift()) await this.#handle(next);
-    this.#isBusy = false;
-  }
-
-  async #handle(message: ToPartWorker): Promise<void> {
+  take(message: ToPartWorker): void {
     try {
       if (message.type === "part") this.#open(message);
-      else if (message.type === "bytes") await this.#part?.push(this.#lent(message));
-      else await this.#finish();
+      else if (message.type === "bytes") this.#part?.push(this.#lent(message));
+      else this.#finish();
     } catch (thrown) {
       // what is still to come of this part is handed back unread
       this.#part?.abandon();
@@ -59,9 +49,9 @@ class PartWorker {
     this.#part = new OpenPart(message, files);
   }
 
-  async #finish(): Promise<void> {
+  #finish(): void {
     if (!this.#part) return;
-    const facts = await this.#part.end();
+    const facts = this.#part.end();
     if (this.#part.names.length > 0) this.#tell({ type: "names", id: this.#id, names: this.#part.names });
     this.#tell({ type: "done", id: this.#id, facts, writtenBytes: this.#part.writtenBytes });
     this.#part = undefined;
@@ -75,4 +65,4 @@ class PartWorker {
 if (!parentPort) throw new DrawbridgeError("DB_UNEXPECTED", "part-worker.ts was not started as a worker thread");
 const setup: PartWorkerSetup = workerData;
 const worker = new PartWorker(parentPort, setup);
-parentPort.on("message", (message: ToPartWorker) => void worker.take(message));
+parentPort.on("message", (message: ToPartWorker) => worker.take(message));

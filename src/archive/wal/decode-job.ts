@@ -54,10 +54,10 @@ let buffer = Buffer.alloc(0);
  * Decodes one WAL object in this thread, proves its content, and writes it only then. Synchronous writes: meant for a worker.
  * @throws DrawbridgeError `DB_ARCHIVE_INVALID` that names the object and what is wrong with it.
  */
-export async function decodeWal(job: DecodeJob): Promise<DecodedWal> {
+export function decodeWal(job: DecodeJob): DecodedWal {
   const { source: from } = job;
   const source = typeof from === "string" ? readFileSync(from) : Buffer.from(from.memory, 0, from.length);
-  const content = await decodeWhole(job, source);
+  const content = decodeWhole(job, source);
   const kind = walKind(job.name);
   let facts: SegmentFacts | undefined;
   let history: string | undefined;
@@ -70,7 +70,7 @@ export async function decodeWal(job: DecodeJob): Promise<DecodedWal> {
   return { sizeBytes: content.length, facts, history };
 }
 
-async function decodeWhole(job: DecodeJob, source: Buffer): Promise<Buffer> {
+function decodeWhole(job: DecodeJob, source: Buffer): Buffer {
   const isSegment = ["segment", "partial"].includes(walKind(job.name));
   let limit = isSegment ? job.expected.segmentBytes : smallBytes;
   let length = 0;
@@ -95,8 +95,8 @@ async function decodeWhole(job: DecodeJob, source: Buffer): Promise<Buffer> {
     }
   };
   const decoder = createDecoder(sniff(job.key, source.subarray(0, sniffedBytes)), job.key, take);
-  await decoder.push(source);
-  await decoder.end();
+  decoder.push(source);
+  decoder.end();
   return buffer.subarray(0, length);
 }
 

@@ -7,13 +7,13 @@ export type DecodeAnswer =
   | { readonly decoded: DecodedWal }
   | { readonly fault: { readonly code: string; readonly message: string } };
 
-parentPort?.on("message", (job: DecodeJob) => {
-  const answer = (said: DecodeAnswer): void => parentPort?.postMessage(said);
-  decodeWal(job).then(
-    (decoded) => answer({ decoded }),
-    (thrown: unknown) => {
-      const { code, message } = asDrawbridgeError(thrown);
-      answer({ fault: { code, message } });
-    },
-  );
-});
+parentPort?.on("message", (job: DecodeJob) => parentPort?.postMessage(answerTo(job)));
+
+function answerTo(job: DecodeJob): DecodeAnswer {
+  try {
+    return { decoded: decodeWal(job) };
+  } catch (thrown) {
+    const { code, message } = asDrawbridgeError(thrown);
+    return { fault: { code, message } };
+  }
+}

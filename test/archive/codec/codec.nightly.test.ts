@@ -39,8 +39,8 @@ describe("fuzzed objects give the same content or are refused", () => {
     await fc.assert(
       fc.asyncProperty(contents, mutations, cutPlaces, async (content, mutate, cuts) => {
         const packed = pack(content);
-        expect((await decode(kind, packed, cuts)).equals(content)).toBe(true);
-        const got = await outcome(kind, mutate(packed), cuts);
+        expect(decode(kind, packed, cuts).equals(content)).toBe(true);
+        const got = outcome(kind, mutate(packed), cuts);
         if (Buffer.isBuffer(got)) expect(got.equals(content)).toBe(true);
         else expect(got).toBe("DB_ARCHIVE_INVALID");
       }),
@@ -55,7 +55,7 @@ test.for(["lzop", "lz4", "zstd", "brotli", "gzip"] as const)(
     const marks = { lzop: "894c5a4f000d0a1a0a1040", lz4: "04224d18", zstd: "28b52ffd", brotli: "", gzip: "1f8b08" };
     await fc.assert(
       fc.asyncProperty(fc.uint8Array({ maxLength: 3_000 }), async (noise) => {
-        const got = await outcome(kind, Buffer.concat([Buffer.from(marks[kind], "hex"), noise]));
+        const got = outcome(kind, Buffer.concat([Buffer.from(marks[kind], "hex"), noise]));
         expect(Buffer.isBuffer(got) || got === "DB_ARCHIVE_INVALID").toBe(true);
       }),
       { numRuns: 2_000 },

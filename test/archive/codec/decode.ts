@@ -6,11 +6,7 @@ import { leaseCodec } from "../../../src/archive/codec/wasm.ts";
 const mostBytes = 64 * 1_048_576;
 
 /** The whole content of `bytes`, pushed in pieces that end at `cuts` (any numbers; those inside count). */
-export async function decode(
-  compression: Compression,
-  bytes: Uint8Array,
-  cuts: readonly number[] = [],
-): Promise<Buffer> {
+export function decode(compression: Compression, bytes: Uint8Array, cuts: readonly number[] = []): Buffer {
   const got: Buffer[] = [];
   let length = 0;
   const decoder = createDecoder(compression, "the object", (part) => {
@@ -22,22 +18,18 @@ export async function decode(
   let from = 0;
   for (const end of ends) {
     const piece = Buffer.from(bytes.subarray(from, end));
-    await decoder.push(piece);
+    decoder.push(piece);
     piece.fill(0xee); // a chunk belongs to its owner again
     from = end;
   }
-  await decoder.end();
+  decoder.end();
   return Buffer.concat(got);
 }
 
 /** The content, or the code of the error; anything that is not ours is thrown on. */
-export async function outcome(
-  compression: Compression,
-  bytes: Uint8Array,
-  cuts?: readonly number[],
-): Promise<Buffer | string> {
+export function outcome(compression: Compression, bytes: Uint8Array, cuts?: readonly number[]): Buffer | string {
   try {
-    return await decode(compression, bytes, cuts);
+    return decode(compression, bytes, cuts);
   } catch (cause) {
     if (cause instanceof Error && "code" in cause && typeof cause.code === "string") return cause.code;
     throw cause;
@@ -63,10 +55,12 @@ export function decodeBlock(kind: "lzo" | "lz4", packed: Uint8Array, length: num
   ];
   input.set(packed);
   for (const area of around) area.set(canaries.subarray(0, area.length));
-  const result =
-    kind === "lzo"
-      ? code.lzo1xDecode(inputAt, packed.length, outputAt, length)
-      : code.lz4Decode(inputAt, packed.length, outputAt, length, outputAt);
+  const lz4Block = (): number => {
+    code.lz4Start(inputAt, packed.length, outputAt, length, outputAt);
+    const result = code.lz4Decode(outputAt + length + 1);
+    return result === 1 ? code.lz4End() - outputAt : result;
+  };
+  const result = kind === "lzo" ? code.lzo1xDecode(inputAt, packed.length, outputAt, length) : lz4Block();
   if (!input.equals(packed) || around.some((area) => !area.equals(canaries.subarray(0, area.length)))) {
     throw new Error("written outside of the output area");
   }

@@ -5,7 +5,7 @@
 import { prepareTables } from "./copy.as";
 
 export { adler32 } from "./adler32.as";
-export { lz4Decode } from "./lz4.as";
+export { lz4Decode, lz4End, lz4Start } from "./lz4.as";
 export { lzo1xDecode } from "./lzo1x.as";
 export { xxh32, xxh32Add, xxh32Result, xxh32Start } from "./xxh32.as";
 

@@ -16,41 +16,66 @@ function readExtended(ip: usize, end: usize, limit: usize): usize {
   return ip;
 }
 
+// The block at hand: what is left of it, and where its content goes.
+let input: usize = 0;
+let inputEnd: usize = 0;
+let output: usize = 0;
+let outputEnd: usize = 0;
+let oldest: usize = 0;
+
+/** Takes up a block of at most `dstLimit` bytes of content. Matches may reach back to `history`, which is at most `dst`. */
+export function lz4Start(src: usize, srcLength: usize, dst: usize, dstLimit: usize, history: usize): void {
+  input = src;
+  inputEnd = src + srcLength;
+  output = dst;
+  outputEnd = dst + dstLimit;
+  oldest = history;
+}
+
+/** Where the content of the block at hand ends so far. */
+export function lz4End(): usize {
+  return output;
+}
+
 /**
- * Decodes one block of at most `dstLimit` bytes. The count of bytes written, or a fault of faults.as.ts.
- * Matches may reach back to `history`, which is at most `dst`.
+ * Decodes until at least `until` is reached or the block is over: 1 when it is over, 0 when there is more, or a fault of
+ * faults.as.ts. A block of 4 MiB in one go would be out of the processor's cache before anybody looks at it.
  */
-export function lz4Decode(src: usize, srcLength: usize, dst: usize, dstLimit: usize, history: usize): i32 {
-  const srcEnd = src + srcLength;
-  const dstEnd = dst + dstLimit;
-  let ip = src;
-  let op = dst;
-  while (true) {
-    if (ip >= srcEnd) return inputShort; // a block ends behind literals, which may be none
+export function lz4Decode(until: usize): i32 {
+  let ip = input;
+  let op = output;
+  while (op < until) {
+    if (ip >= inputEnd) return inputShort; // a block ends behind literals, which may be none
     const token = <usize>load<u8>(ip++);
     let literals = token >> 4;
     if (literals == 15) {
-      ip = readExtended(ip, srcEnd, dstLimit);
+      ip = readExtended(ip, inputEnd, outputEnd - oldest);
       literals = extended;
     }
-    if (literals > dstEnd - op) return outputFull;
-    if (ip + literals > srcEnd) return inputShort;
+    if (literals > outputEnd - op) return outputFull;
+    if (ip + literals > inputEnd) return inputShort;
     copyApart(op, ip, literals);
     ip += literals;
     op += literals;
-    if (ip == srcEnd) return <i32>(op - dst);
+    if (ip == inputEnd) {
+      output = op;
+      return 1;
+    }
     const distance = <usize>load<u16>(ip);
     ip += 2;
     let length = token & 15;
     if (length == 15) {
-      ip = readExtended(ip, srcEnd, dstLimit);
+      ip = readExtended(ip, inputEnd, outputEnd - oldest);
       length = extended;
     }
     length += 4;
-    if (ip > srcEnd) return inputShort;
-    if (distance == 0 || distance > op - history) return behindStart;
-    if (length > dstEnd - op) return outputFull;
+    if (ip > inputEnd) return inputShort;
+    if (distance == 0 || distance > op - oldest) return behindStart;
+    if (length > outputEnd - op) return outputFull;
     copyMatch(op, distance, length);
     op += length;
   }
+  input = ip;
+  output = op;
+  return 0;
 }
