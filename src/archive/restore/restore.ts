@@ -142,6 +142,8 @@ async function unpack(restoring: Restoring, parts: readonly ObjectInfo[]): Promi
     },
     onPart: async (part, { object }) => {
       if (differsFromManifest(part, plan)) refuseFirst([await nameDifference({ ...options, plan }, object)]);
+      // its pages may be among those that were lost; a loss that comes later is noted behind this line
+      sync.throwIfLost();
       await journal.written(part);
       facts.set(part.key, part);
       sync.completed(part.key);

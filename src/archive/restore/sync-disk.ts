@@ -90,9 +90,13 @@ export class BackgroundSync {
     this.#running = this.#syncWhatIsThere().finally(() => (this.#running = undefined));
   }
 
-  /** A part is complete. @throws the failure of a sync since the last call. */
+  /** A part is complete. */
   completed(key: string): void {
     this.#keys.push(key);
+  }
+
+  /** @throws the failure of a sync, if one failed. */
+  throwIfLost(): void {
     if (this.#fault) throw this.#fault;
   }
 
@@ -100,7 +104,7 @@ export class BackgroundSync {
   async finish(): Promise<void> {
     await this.#running;
     if (!this.#fault) await this.#syncWhatIsThere();
-    if (this.#fault) throw this.#fault;
+    this.throwIfLost();
   }
 
   async #syncWhatIsThere(): Promise<void> {

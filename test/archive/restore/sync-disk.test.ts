@@ -80,7 +80,7 @@ describe("what the disk does not take", () => {
       sync.wrote(1);
       await waitFor(() => told.length > 0, { deadlineMs: 10_000, what: "the failure" });
       vi.unstubAllEnvs();
-      expect(() => sync.completed("part_2")).toThrow(/Input\/output error/);
+      expect(() => sync.throwIfLost()).toThrow(/Input\/output error/);
       await expect(sync.finish()).rejects.toThrow(/Input\/output error/);
       expect(told).toEqual(["lost"]);
     });
