@@ -11,7 +11,7 @@ import {
 } from "../format/segment-check.ts";
 import { parseHistory } from "../format/timeline-history.ts";
 import { usualSegmentBytes, walKind } from "../format/wal-names.ts";
-import type { Owner } from "../restore/extract.ts";
+import type { Owner } from "../server/owned-file.ts";
 import type { HeldObject } from "./read-object.ts";
 
 /** One WAL object to be decoded and proven, in the form in which it goes to a worker. */

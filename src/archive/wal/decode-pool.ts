@@ -10,17 +10,25 @@ export interface DecodePool extends AsyncDisposable {
   run(job: DecodeJob): Promise<DecodedWal>;
 }
 
-/** Opens a pool of at most `threads` threads; each is started when it is first needed, and idle ones keep nothing alive. */
-export function openDecodePool(threads: number): DecodePool {
+/**
+ * Opens a pool of at most `threads` threads; each is started when it is first needed, and idle ones keep nothing alive.
+ * `program` is what they run, where it is not the usual one.
+ */
+export function openDecodePool(threads: number, program = new URL("decode-worker.ts", import.meta.url)): DecodePool {
   const idle: Worker[] = [];
   const all = new Set<Worker>();
   const waiting: ((worker: Worker) => void)[] = [];
   const start = (): Worker => {
-    const worker = new Worker(new URL("decode-worker.ts", import.meta.url));
+    const worker = new Worker(program);
     worker.unref();
     // a fault outside a job (out of memory) is told to the job by "exit"; without a listener it would end the process
     worker.on("error", () => undefined);
-    worker.once("exit", () => all.delete(worker));
+    worker.once("exit", () => {
+      all.delete(worker);
+      // one that ended while it had nothing to do would never answer the next job
+      const at = idle.indexOf(worker);
+      if (at >= 0) idle.splice(at, 1);
+    });
     all.add(worker);
     return worker;
   };

@@ -13,14 +13,15 @@ export interface PrefetchOptions {
   readonly source: WalSource;
   /** Bytes of segments that may lie ready or be on their way; 1 GiB unless told, and never less than two segments. */
   readonly budgetBytes?: number | undefined;
-  /** Fetches at once; 6 unless told. */
-  readonly atOnce?: number | undefined;
   /** How old a listing may be that tells PostgreSQL that a file is not there, in milliseconds. */
   readonly missFreshMs: number;
   readonly log: Log;
   readonly clock: Clock;
   readonly signal: AbortSignal;
 }
+
+/** Fetches at once. */
+const atOnce = 6;
 
 /** How old a listing may be that says that the next segments are not there yet, in milliseconds. */
 const staleMs = 2_000;
@@ -152,7 +153,7 @@ export class Prefetcher {
 
   /** Starts as many fetches as bytes and hands allow. */
   #pump(): void {
-    const { signal, clock, atOnce = 6 } = this.#options;
+    const { signal, clock } = this.#options;
     if (signal.aborted || clock.now().getTime() < this.#restUntilMs) return;
     const plan = this.#plan();
     for (const name of plan) {

@@ -1,7 +1,8 @@
 import { existsSync } from "node:fs";
 import { chmod, chown, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Owner } from "../restore/extract.ts";
+import { bootId } from "../host/boot-id.ts";
+import type { Owner } from "../server/owned-file.ts";
 
 /** A directory through which PostgreSQL's shell commands and a resident process hand each other WAL files. */
 export interface Spool {
@@ -59,13 +60,6 @@ export async function isOfThisBoot(spool: Spool): Promise<boolean> {
 /** Notes that what lies in the spool from now on is of this boot. */
 export async function markBoot(spool: Spool): Promise<void> {
   await leaveNote(join(spool.dir, "boot"), (await bootId()) ?? "unknown");
-}
-
-async function bootId(): Promise<string | undefined> {
-  return readFile("/proc/sys/kernel/random/boot_id", "utf8").then(
-    (text) => text.trim(),
-    () => undefined,
-  );
 }
 
 const pidFile = "courier.pid";
