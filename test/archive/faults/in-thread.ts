@@ -27,8 +27,8 @@ export async function unpackObject(key: string, bytes: Buffer, home: string, pie
   const target = { into: join(home, "pgdata"), tablespacesDir: join(home, "ts"), owner: undefined };
   const part = new OpenPart({ key, tellNames: false }, new FileWriter({ target, key, existing: "refused" }));
   try {
-    for (let at = 0; at < bytes.length; at += pieceBytes) await part.push(bytes.subarray(at, at + pieceBytes));
-    await part.end();
+    for (let at = 0; at < bytes.length; at += pieceBytes) part.push(bytes.subarray(at, at + pieceBytes));
+    part.end();
     return { restored: true, code: undefined, message: "", tree: treeIn(home) };
   } catch (thrown) {
     part.abandon();
@@ -62,8 +62,8 @@ async function run(store: ObjectStore, home: string): Promise<void> {
       const body = (await store.get(key, { ifMatch: etag }))?.body;
       const part = new OpenPart({ key, tellNames: false }, new FileWriter({ target, key, existing }));
       try {
-        await part.push(Buffer.concat((await body?.toArray()) ?? []));
-        const facts = await part.end();
+        part.push(Buffer.concat((await body?.toArray()) ?? []));
+        const facts = part.end();
         if (differsFromManifest(facts, plan)) refuseFirst([{ object: key, reason: "it differs from the manifest" }]);
         found.push(facts);
       } finally {

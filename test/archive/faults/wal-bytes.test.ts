@@ -22,7 +22,7 @@ async function served(object: Buffer, extension: Extension = "", knows = true): 
   const source = { memory: new SharedArrayBuffer(object.length), length: object.length };
   new Uint8Array(source.memory).set(object);
   try {
-    await decodeWal({ key: `wal_005/${name}${extension}`, name, source, dest, expected: knows ? expected : {} });
+    decodeWal({ key: `wal_005/${name}${extension}`, name, source, dest, expected: knows ? expected : {} });
   } catch (thrown) {
     const { code, message } = asDrawbridgeError(thrown);
     expect(code).toBe("DB_ARCHIVE_INVALID");
