@@ -7,7 +7,6 @@ import { cleanName, isRestoredDir, isVolume, restoredName, segmentBeforeIt, tabl
 import { addName, keptFiles, largeFileBytes, noNames, requiredNames, type PartFacts } from "./part-facts.ts";
 
 // for decode-job.ts and spool.ts, until they ask where it belongs
-export type { Owner } from "../server/owned-file.ts";
 
 /** Where members go. */
 export interface ExtractionTarget {
