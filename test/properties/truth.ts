@@ -111,8 +111,9 @@ function noteMissing(truth: Truth, gate: Gate, account: string, known?: string):
   const person = known ?? [...yes].find(([, accounts]) => accounts.includes(account))?.[0];
   const card = gate.ts === undefined ? undefined : truth.slack.cards.get(gate.ts);
   if (person === undefined || card === undefined) return;
-  const standing = new Set(sayingYes(card));
-  if ((yes.get(person) ?? []).some((each) => standing.has(each))) return;
+  const standing = sayingYes(card);
+  // one human with two accounts is one person: whoever still says yes with the other one has not withdrawn
+  if (standing.some((each) => (yes.get(person) ?? []).includes(each) || voterOf(truth, each) === person)) return;
   truth.stops.push(`${person} withdrew from ${gate.name}`);
 }
 
