@@ -1,4 +1,25 @@
 import { defineConfig, type TestProjectConfiguration } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
+
+/** Files that take longest, longest first: begun last, one of them would keep a single worker busy while the others rest. */
+const longest = [
+  "test/agent/follow.pg.test.ts",
+  "test/properties/approvals.pg.test.ts",
+  "test/migration/break-glass/",
+  "test/archive/faults/over-http.test.ts",
+  "test/e2e/killed.e2e.test.ts",
+  "test/e2e/sandbox.e2e.test.ts",
+];
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rank = ({ moduleId }: TestSpecification): number => {
+      const at = longest.findIndex((path) => moduleId.includes(path));
+      return at < 0 ? longest.length : at;
+    };
+    return (await super.sort(files)).toSorted((a, b) => rank(a) - rank(b));
+  }
+}
 
 const perFile = ["**/*.pg.test.ts", "**/*.redis.test.ts", "**/*.e2e.test.ts", "**/*.nightly.test.ts"];
 
@@ -30,6 +51,7 @@ function project(name: string, kind: Kind): TestProjectConfiguration {
 /** Kinds of tests by the ending of their file's name; `npm test` runs all but the nightly ones. */
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongestFirst },
     projects: [
       project("unit", { include: ["test/**/*.test.ts"], exclude: perFile, limitSeconds: 20, atOnce: 3, order: 0 }),
       project("pg", { include: ["test/**/*.pg.test.ts"], limitSeconds: 120, atOnce: 3, order: 1 }),
