@@ -63,7 +63,7 @@ export const mutants: Readonly<Record<string, readonly Edit[]>> = {
     edit(evaluator, "if (truncated?.includes(policy.vetoEmoji) === true) return false;"),
   ],
   "attestations may be a minute old": [
-    edit(opening, "const attestationMs = 10_000;", "const attestationMs = 60_000;"),
+    edit(opening, "attestation.ageMs > attestationMs", "attestation.ageMs > 60_000"),
     edit(trigger, "interval '10 seconds'", "interval '60 seconds'"),
   ],
   "what was said since the attestation is not looked at": [
