@@ -4,6 +4,7 @@ import type { Config } from "../config/schema.ts";
 import { readSecrets } from "../config/secrets.ts";
 import { DrawbridgeError } from "../errors.ts";
 import { openJournal } from "../journal/open.ts";
+import { demandSchema } from "../journal/schema-version.ts";
 import { openLog } from "../log.ts";
 import { openDoorbell } from "../queue/doorbell.ts";
 import { startBot } from "../slack/bot.ts";
@@ -24,6 +25,7 @@ export async function runBot(options: {
   const log = openLog("bot");
   const stop = stopSignal();
   await using journal = openJournal(journalUrl, "bot", log);
+  await demandSchema(journal.db);
   await using doorbell = openDoorbell({ redisUrl, log });
   const bot = await startBot({
     config,

@@ -5,6 +5,7 @@ import { systemClock } from "../clock.ts";
 import { loadConfig } from "../config/load.ts";
 import { readSecrets } from "../config/secrets.ts";
 import { openJournal } from "../journal/open.ts";
+import { demandSchema } from "../journal/schema-version.ts";
 import { openLog } from "../log.ts";
 import { answerCommands } from "../migration/commands/answer.ts";
 import { startSampler } from "../migration/sampler.ts";
@@ -23,6 +24,7 @@ export async function runWorker(options: { readonly config: string }): Promise<v
   const log = openLog("worker");
   const stop = stopSignal();
   await using journal = openJournal(secrets.DRAWBRIDGE_JOURNAL_URL, "worker", log);
+  await demandSchema(journal.db);
   await using doorbell = openDoorbell({ redisUrl: secrets.DRAWBRIDGE_REDIS_URL, log });
   const world = buildWorld({ config, secrets, journal, log, clientBindir: findClientBindir() });
   const name = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;

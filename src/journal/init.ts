@@ -1,9 +1,10 @@
-import { readdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { DrawbridgeError } from "../errors.ts";
 import { openDatabase, type Queryable } from "../postgres/connect.ts";
 import { quoteIdent, quoteLiteral } from "../postgres/identifier.ts";
 import type { Secret } from "../redact.ts";
 import { anyoneLocks, grantStatements, lockStatements, type Part } from "./grants.ts";
+import { newerJournal, newestOf, schemaDir, schemaFiles, schemaVersion } from "./schema-version.ts";
 
 /** A login of the journal: its name, and a SCRAM verifier in place of a password. */
 export interface JournalLogin {
@@ -26,8 +27,6 @@ export interface InitOptions {
   readonly bot: JournalLogin;
   readonly worker: JournalLogin;
 }
-
-const schemaDir = new URL("./schema/", import.meta.url);
 
 /**
  * Creates the journal's schema or brings it up to date, and makes its two logins with exactly their rights. One
@@ -57,21 +56,10 @@ export async function initJournal(options: InitOptions): Promise<InitResult> {
 }
 
 async function updateSchema(tx: Queryable): Promise<number> {
-  const [there] = await tx.query<{ present: boolean }>(
-    "select to_regclass('journal.schema_version') is not null as present",
-  );
-  const rows = there?.present
-    ? await tx.query<{ version: number }>("select coalesce(max(version), 0) as version from journal.schema_version")
-    : [];
-  const have = rows[0]?.version ?? 0;
-  const files = (await readdir(schemaDir)).filter((name) => /^\d{3}-.*\.sql$/.test(name)).toSorted();
-  const newest = Number(files.at(-1)?.slice(0, 3) ?? 0);
-  if (have > newest) {
-    throw new DrawbridgeError(
-      "DB_JOURNAL_CONFLICT",
-      `the journal has schema version ${have}, this program knows ${newest}: run the newer program`,
-    );
-  }
+  const have = await schemaVersion(tx);
+  const files = await schemaFiles();
+  const newest = newestOf(files);
+  if (have > newest) throw newerJournal(have, newest);
   for (const file of files.filter((name) => Number(name.slice(0, 3)) > have)) {
     await tx.query(await readFile(new URL(file, schemaDir), "utf8"));
     await tx.query(`create table if not exists journal.schema_version (

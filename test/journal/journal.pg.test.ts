@@ -17,6 +17,7 @@ import { initJournal } from "../../src/journal/init.ts";
 import { listActive, setIntent } from "../../src/journal/migrations.ts";
 import { openJournal } from "../../src/journal/open.ts";
 import { markPhase } from "../../src/journal/phase-runs.ts";
+import { demandSchema } from "../../src/journal/schema-version.ts";
 import { readUndoNote, writeUndoNote } from "../../src/journal/undo-notes.ts";
 import { upsertVote, withdrawVote } from "../../src/journal/votes.ts";
 import { askWindow } from "../../src/journal/windows.ts";
@@ -70,6 +71,17 @@ describe("the schema", () => {
       worker: { role: "w_x", verifier },
     });
     await expect(init).rejects.toMatchObject({ code: "DB_JOURNAL_CONFLICT" });
+    await expect(demandSchema(other.bot)).rejects.toThrow(/version 900, .*run the newer program/);
+  });
+
+  test("bot and worker do not begin on an older one", async () => {
+    await using other = await makeJournal(cluster);
+    for (const part of [other.bot, other.worker]) await demandSchema(part);
+    await other.admin.query(
+      "delete from journal.schema_version where version = (select max(version) from journal.schema_version)",
+    );
+    for (const part of [other.bot, other.worker])
+      await expect(demandSchema(part)).rejects.toThrow(/run `drawbridge journal init` first/);
   });
 
   test("takes no password in place of a verifier", async () => {
