@@ -118,3 +118,10 @@ test("a run that needs no network and no accounts names its page, which shows th
   await poll("the page", 60_000, async () => ((await fetch(slack.url)).ok ? true : undefined));
   expect(await (await fetch(slack.url)).text()).toContain("<html");
 });
+
+test("a whole migration over Socket Mode: no signed request, and each message once", async () => {
+  await using sandbox = startSandbox(["--socket"]);
+  expect(await sandbox.ended, sandbox.output().slice(-4_000)).toBe(0);
+  expect(faultsOf(reportSchema.parse(sandbox.report()))).toEqual([]);
+  expect(sandbox.output()).toContain("none is missing and none stands twice");
+});

@@ -36,7 +36,7 @@ export async function startBotProcess(cluster: TestCluster, how: Partial<SlackOp
   const slack = await startSlack({ signingSecret, botToken, ...how });
   const elsewhere = { herokuUrl: slack.url, appUrl: slack.url, awsUrl: slack.url, s3Url: slack.url, addon: "addon" };
   const config = join(folder, "drawbridge.yaml");
-  writeFileSync(config, configText({ ...elsewhere, slackApiUrl: slack.apiUrl }));
+  writeFileSync(config, configText({ ...elsewhere, slackApiUrl: slack.apiUrl, slackMode: "http" }));
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const bot = startRole({

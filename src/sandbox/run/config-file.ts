@@ -10,6 +10,7 @@ export interface Places {
   readonly s3Url: string;
   readonly slackApiUrl: string;
   readonly addon: string;
+  readonly slackMode: "http" | "socket";
 }
 
 export const migrationName = "shop-production";
@@ -39,6 +40,7 @@ export function configText(places: Places, policy: Readonly<Record<string, unkno
     },
     slack: {
       apiUrl: places.slackApiUrl,
+      mode: places.slackMode,
       team: team.id,
       app: app.id,
       channel: "C0MIGRATION",

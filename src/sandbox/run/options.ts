@@ -11,6 +11,8 @@ export interface SandboxOptions {
   readonly keep: boolean;
   readonly seed: number;
   readonly fault?: string;
+  /** Slack reaches the bot over sockets that the bot opens, instead of signed HTTP requests. */
+  readonly socket?: boolean;
   readonly info?: string;
   readonly report?: string;
 }
@@ -28,6 +30,7 @@ export function parseOptions(argv: readonly string[]): SandboxOptions | undefine
     .option("--keep", "leave everything running at the end", false)
     .option("--seed <number>", "repeat a run", parseSeed)
     .option("--fault <name>", "show a fault and the safe return from it; `--fault list` names them")
+    .option("--socket", "Slack reaches the bot over sockets (Socket Mode) instead of HTTP")
     .option("--info <file>", "write the addresses and process ids as JSON, kept current")
     .option("--report <file>", "write the end report as JSON")
     .exitOverride();

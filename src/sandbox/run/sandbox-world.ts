@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { folderStore } from "../../archive/store/folder-store.ts";
+import { waitFor } from "../../clock.ts";
 import type { Log } from "../../log.ts";
 import { Secret } from "../../redact.ts";
 import { type AwsServer, startAws } from "../aws/aws-server.ts";
@@ -43,6 +44,8 @@ export interface WorldSpec {
   readonly log: Log;
   /** Overrides of the configuration's policy. */
   readonly policy: Readonly<Record<string, unknown>>;
+  /** How Slack reaches the bot. */
+  readonly slackMode: "http" | "socket";
   /** Extra environment of the worker, for fault injection. */
   readonly workerEnv: Readonly<Record<string, string>>;
   readonly say: (line: string) => void;
@@ -81,14 +84,22 @@ async function build(spec: WorldSpec, stack: AsyncDisposableStack): Promise<Sand
   };
   const aws = stack.use(await startAws({ ...starting, profiles, log }));
   const slack = stack.use(
-    await startSlack({ signingSecret: new Secret(secrets.signing), botToken: new Secret(secrets.bot), log }),
+    await startSlack({
+      signingSecret: new Secret(secrets.signing),
+      botToken: new Secret(secrets.bot),
+      appToken: new Secret(secrets.app),
+      log,
+    }),
   );
   const ledgerFile = join(directory.path, "ledger.jsonl");
   const addon = addonName();
   const heroku = stack.use(await startHeroku(herokuSettings(spec, servers.source, secrets, { ledgerFile, addon })));
   const configFile = join(directory.path, "drawbridge.yaml");
   const places = { herokuUrl: heroku.url, appUrl: heroku.routerUrl(herokuApp), awsUrl: aws.url, s3Url: s3.url };
-  writeFileSync(configFile, configText({ ...places, slackApiUrl: slack.apiUrl, addon }, spec.policy));
+  writeFileSync(
+    configFile,
+    configText({ ...places, slackApiUrl: slack.apiUrl, addon, slackMode: spec.slackMode }, spec.policy),
+  );
   const botUrl = `http://127.0.0.1:${await freePort()}`;
   const owned = stack.move();
   const standIns = { slack, heroku, aws, s3 };
@@ -100,7 +111,7 @@ async function build(spec: WorldSpec, stack: AsyncDisposableStack): Promise<Sand
     botUrl,
     startRoles: async () => {
       roles.push(...startBotAndWorker(spec, servers, secrets, { configFile, botUrl }));
-      await connectSlack(slack, botUrl);
+      await (spec.slackMode === "socket" ? untilSockets(slack) : connectSlack(slack, botUrl));
     },
     roles: () => roles,
     [Symbol.asyncDispose]: async () => {
@@ -168,7 +179,7 @@ function startBotAndWorker(
     env: {
       DRAWBRIDGE_JOURNAL_URL: journal.botUrl,
       DRAWBRIDGE_REDIS_URL: redis.url,
-      SLACK_SIGNING_SECRET: secrets.signing,
+      ...(spec.slackMode === "socket" ? { SLACK_APP_TOKEN: secrets.app } : { SLACK_SIGNING_SECRET: secrets.signing }),
       SLACK_BOT_TOKEN: secrets.bot,
     },
   });
@@ -192,6 +203,11 @@ function agentStarter(spec: WorldSpec, roles: RoleProcess[]): StartInstance {
     spec.onProcesses();
     return { pid: role.pid(), exited: role.exited(), stop: () => role.stop() };
   };
+}
+
+async function untilSockets({ workspace }: SlackStandIn): Promise<void> {
+  const isOpen = (): boolean => (workspace.sockets?.count() ?? 0) > 0;
+  await waitFor(isOpen, { what: "the bot's first socket; see logs/bot.log", deadlineMs: 90_000, everyMs: 100 });
 }
 
 async function connectSlack(slack: SlackStandIn, botUrl: string): Promise<void> {

@@ -18,6 +18,8 @@ export interface SandboxSecrets {
   readonly archive: AccessKeys;
   readonly signing: string;
   readonly bot: string;
+  /** Opens sockets (Socket Mode). */
+  readonly app: string;
   readonly heroku: string;
   readonly key: string;
 }
@@ -38,6 +40,7 @@ export function makeSecrets(): SandboxSecrets {
     archive: keys([`${herokuBucket}/`]),
     signing: random(),
     bot: `xoxb-${random()}`,
+    app: `xapp-${random()}`,
     heroku: `HRKU-${random()}`,
     key: random() + random(),
   };

@@ -81,7 +81,8 @@ function worldSpec(
   const workerEnv = faultEnv(story, directory);
   given.print(`Starting PostgreSQL, Redis and the stand-ins in ${directory.path} …`);
   const { print, ...rest } = given;
-  return { ...rest, clientBindir: findClientBindir(), policy: story?.policy ?? {}, workerEnv, say: print };
+  const slackMode = options.socket === true ? "socket" : "http";
+  return { ...rest, clientBindir: findClientBindir(), policy: story?.policy ?? {}, workerEnv, slackMode, say: print };
 }
 
 /** What makes the worker die, or wait, at the story's point. */
