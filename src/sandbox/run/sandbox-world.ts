@@ -67,14 +67,8 @@ async function build(spec: WorldSpec, stack: AsyncDisposableStack): Promise<Sand
   const { directory, log } = spec;
   const secrets = makeSecrets();
   const roles: RoleProcess[] = [];
-  const s3 = stack.use(
-    await startS3({
-      root: join(directory.path, "s3"),
-      buckets: [herokuBucket, ownBucket],
-      credentials: secrets.ring,
-      log,
-    }),
-  );
+  const buckets = [herokuBucket, ownBucket];
+  const s3 = stack.use(await startS3({ root: join(directory.path, "s3"), buckets, credentials: secrets.ring, log }));
   const servers = await startServers(spec, stack);
   const profiles = { "drawbridge-bridge": [`${ownBucket}/drawbridge/`] };
   const starting = {
@@ -83,14 +77,7 @@ async function build(spec: WorldSpec, stack: AsyncDisposableStack): Promise<Sand
     startInstance: agentStarter(spec, roles),
   };
   const aws = stack.use(await startAws({ ...starting, profiles, log }));
-  const slack = stack.use(
-    await startSlack({
-      signingSecret: new Secret(secrets.signing),
-      botToken: new Secret(secrets.bot),
-      appToken: new Secret(secrets.app),
-      log,
-    }),
-  );
+  const slack = stack.use(await startSlack({ ...slackSecrets(secrets), log }));
   const ledgerFile = join(directory.path, "ledger.jsonl");
   const addon = addonName();
   const heroku = stack.use(await startHeroku(herokuSettings(spec, servers.source, secrets, { ledgerFile, addon })));
@@ -120,6 +107,10 @@ async function build(spec: WorldSpec, stack: AsyncDisposableStack): Promise<Sand
       await owned.disposeAsync();
     },
   };
+}
+
+function slackSecrets({ signing, bot, app }: SandboxSecrets) {
+  return { signingSecret: new Secret(signing), botToken: new Secret(bot), appToken: new Secret(app) };
 }
 
 interface Servers {
