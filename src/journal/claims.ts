@@ -36,17 +36,15 @@ export async function requestClaim(
   ]);
 }
 
-const lifetime = `interval '${attestationMs} milliseconds'`;
-
 /** Bot: requests for its migration that a worker still waits for, oldest first; not those that were answered or refused. */
 export async function unansweredClaims(db: Queryable, migrationId: string): Promise<ClaimRequest[]> {
   const rows = await db.query<{ nonce: string; migration_id: string; approvals: string[]; left_ms: number }>(
     `select nonce, migration_id, approvals,
-       (extract(epoch from created_at + ${lifetime} - clock_timestamp()) * 1000)::double precision as left_ms
+       ($2 - extract(epoch from clock_timestamp() - created_at) * 1000)::double precision as left_ms
      from journal.claim_request c
-     where migration_id = $1 and created_at > clock_timestamp() - ${lifetime} and refusal is null
+     where migration_id = $1 and created_at > clock_timestamp() - $2 * interval '1 millisecond' and refusal is null
        and not exists (select from journal.attestation a where a.nonce = c.nonce) order by created_at`,
-    [migrationId],
+    [migrationId, attestationMs],
   );
   return rows.map((row) => ({
     nonce: row.nonce,
@@ -70,9 +68,9 @@ export async function writeAttestation(
   const rows = await db.query(
     `insert into journal.attestation (nonce, facts, observed_at)
      select nonce, $2, least($3, clock_timestamp()) from journal.claim_request
-     where nonce = $1 and created_at > clock_timestamp() - ${lifetime}
+     where nonce = $1 and created_at > clock_timestamp() - $4 * interval '1 millisecond'
      on conflict do nothing returning nonce`,
-    [nonce, encodeJson(facts), observedAt],
+    [nonce, encodeJson(facts), observedAt, attestationMs],
   );
   return rows.length > 0;
 }
