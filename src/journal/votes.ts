@@ -38,7 +38,8 @@ function fromRow(row: VoteRow): Vote {
 }
 
 /**
- * Bot: records a standing vote, as a look at the message found it; events only bring such a look about. One that was withdrawn stands again; a repetition changes nothing but its eligibility.
+ * Bot: records a standing vote, as a look at the message found it; events only bring such a look about. One that was withdrawn
+ * stands again; a repetition changes nothing but its eligibility.
  * `seenFrom`: when the look began that saw it, by the journal's clock; a withdrawal recorded since is newer and is kept.
  * Once the approval is consumed, what was said to it stays said: only a veto may still come to count.
  * @returns whether this is news: a first vote, or one that stands again.
