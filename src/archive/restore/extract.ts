@@ -6,8 +6,6 @@ import type { FileWriter } from "./file-writer.ts";
 import { cleanName, isRestoredDir, isVolume, restoredName, segmentBeforeIt, tablespaceOf } from "./member-fate.ts";
 import { addName, keptFiles, largeFileBytes, noNames, requiredNames, type PartFacts } from "./part-facts.ts";
 
-// for decode-job.ts and spool.ts, until they ask where it belongs
-
 /** Where members go. */
 export interface ExtractionTarget {
   /** The data directory. */

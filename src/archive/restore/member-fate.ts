@@ -35,7 +35,10 @@ export function isOurName(name: string): boolean {
   return name.endsWith(asideSuffix) && movedAside.test(name.slice(0, -asideSuffix.length));
 }
 
-/** Under which name a file or hard link is restored; `undefined`: not at all, since it belongs to the host of the archive, or is left from an earlier restore. */
+/**
+ * Under which name a file or hard link is restored; `undefined`: not at all, since it belongs to the host of the archive or is
+ * left from an earlier restore.
+ */
 export function restoredName(name: string): string | undefined {
   if (name === "" || emptied.test(name) || dropped.test(name) || isOurName(name)) return undefined;
   if (name === "global/pg_control") return controlFileInWaiting;
