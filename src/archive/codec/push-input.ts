@@ -54,9 +54,11 @@ export class PushInput {
   *fill(target: Uint8Array): Steps<void> {
     for (let have = 0; have < target.length;) {
       if (!(yield* this.more())) throw this.cut();
-      const part = this.#upTo(target.length - have);
-      part.copy(target, have);
-      have += part.length;
+      const count = Math.min(this.#chunk.length, target.length - have);
+      // a part of a buffer is copied by memmove; a whole one in shared memory by a loop that takes four times as long
+      this.#chunk.copy(target, have, 0, count);
+      this.#chunk = this.#chunk.subarray(count);
+      have += count;
     }
   }
 

@@ -1,30 +1,29 @@
-import { z } from "zod";
-
 /** What one tar partition held: enough to judge the whole backup without looking at the disk. Goes into the journal as JSON. */
-export const partFactsShape = z.object({
-  key: z.string(),
-  members: z.number(),
+export interface PartFacts {
+  key: string;
+  members: number;
   /** Sum of the sizes of all files, those included that are not restored. */
-  fileBytes: z.number(),
-  tablespaceOids: z.array(z.string()),
+  fileBytes: number;
+  tablespaceOids: string[];
   /** Names like `base/1/16384.1`, whose predecessor has to exist. */
-  laterSegments: z.array(z.string()),
+  laterSegments: string[];
   /** Relation files large enough to be such a predecessor. */
-  largeFiles: z.array(z.string()),
-  hardLinks: z.array(z.object({ name: z.string(), target: z.string() })),
+  largeFiles: string[];
+  hardLinks: { name: string; target: string }[];
   /** Which of {@link requiredNames} were there. */
-  required: z.array(z.string()),
-  /** Order-independent sum over the names of all members, see {@link NameSum}. */
-  names: z.object({ count: z.number(), low: z.number(), high: z.number() }),
+  required: string[];
+  /** Of the names of all members. */
+  names: NameSum;
   /** Content of the few files that say what this backup is, base64. */
-  kept: z.record(z.string(), z.string()),
-});
+  kept: Record<string, string>;
+}
 
-/** See {@link partFactsShape}. */
-export type PartFacts = z.infer<typeof partFactsShape>;
-
-/** A set of names told by count and two sums of 32 bits. */
-export type NameSum = PartFacts["names"];
+/** A set of names told by count and two sums of 32 bits, whatever their order. */
+export interface NameSum {
+  count: number;
+  low: number;
+  high: number;
+}
 
 /** Must come out of the archive: generated ones would be empty, which is wrong content. `pg_xact` was `pg_clog` before 10. */
 export const requiredNames: ReadonlySet<string> = new Set([

@@ -20,6 +20,10 @@ export interface LaneOptions {
   readonly slots: RangeSlots;
   /** Slots that this lane may hold at the moment. */
   readonly share: () => number;
+}
+
+/** Who is told of what comes and goes, in bytes. */
+export interface LaneWatch {
   readonly onFetched: (bytes: number) => void;
   readonly onWritten: (bytes: number) => void;
 }
@@ -28,6 +32,7 @@ export interface LaneOptions {
 interface Running {
   readonly id: number;
   readonly job: PartJob;
+  readonly watch: LaneWatch;
   readonly done: (facts: PartFacts) => void;
   readonly failed: (fault: DrawbridgeError) => void;
   fault: DrawbridgeError | undefined;
@@ -85,11 +90,11 @@ export class PartLane {
    * Queues all ranges of a part. Resolves when they have been asked for: then there is room for the next one. `result`
    * resolves when the part is unpacked; the lane can be used on after a rejected one.
    */
-  async feed(job: PartJob): Promise<{ readonly result: Promise<PartFacts> }> {
+  async feed(job: PartJob, watch: LaneWatch): Promise<{ readonly result: Promise<PartFacts> }> {
     const { promise: result, resolve, reject } = Promise.withResolvers<PartFacts>();
     result.catch(() => undefined);
     const id = (this.#lastId += 1);
-    const running: Running = { id, job, done: resolve, failed: reject, fault: this.#dead, writtenBytes: 0 };
+    const running: Running = { id, job, watch, done: resolve, failed: reject, fault: this.#dead, writtenBytes: 0 };
     this.#enqueue({ type: "part", running });
     for (const range of rangesOf(job.object.sizeBytes)) {
       const slot = await this.#takeSlot(running);
@@ -152,7 +157,7 @@ export class PartLane {
     const { running, slot } = step;
     try {
       const length = await step.fetching;
-      this.#options.onFetched(length);
+      running.watch.onFetched(length);
       if (running.fault === undefined) return this.#tell({ type: "bytes", slot, length });
     } catch (thrown) {
       this.#fail(running, asDrawbridgeError(thrown));
@@ -191,7 +196,7 @@ export class PartLane {
     const more = bytes - running.writtenBytes;
     if (more <= 0) return;
     running.writtenBytes = bytes;
-    this.#options.onWritten(more);
+    running.watch.onWritten(more);
   }
 
   #fail(running: Running, fault: DrawbridgeError): void {

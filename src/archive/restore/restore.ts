@@ -14,7 +14,7 @@ import { removeStamps, startRestore, type RestoreStart } from "./prepare-dirs.ts
 import { differsFromManifest, nameDifference } from "./read-parts.ts";
 import type { RestoreIdentity, RestoredRecord, RestoreJournal } from "./restore-journal.ts";
 import { ProgressMeter, type RestoreProgress } from "./restore-progress.ts";
-import { runParts } from "./run-parts.ts";
+import { openPartLanes, type PartLanes } from "./run-parts.ts";
 import { BackgroundSync } from "./sync-disk.ts";
 
 export type { RestoreProgress } from "./restore-progress.ts";
@@ -59,6 +59,7 @@ interface Restoring {
   readonly options: RestoreOptions;
   readonly plan: RestorePlan;
   readonly target: ExtractionTarget;
+  readonly lanes: PartLanes;
   readonly journal: RestoreJournal;
   /** What is known of each part, by its key. */
   readonly facts: Map<string, PartFacts>;
@@ -77,6 +78,9 @@ interface Restoring {
 export async function restoreBaseBackup(options: RestoreOptions): Promise<Restored> {
   const { into, tablespacesDir, owner } = options;
   const target = { into, tablespacesDir, owner };
+  const { store, signal, concurrency } = options;
+  // the threads get ready while we look at what there is
+  await using lanes = openPartLanes({ store, signal, target, lanes: concurrency });
   const plan = await planRestore(options);
   refuseFirst(plan.problems);
   for (const one of plan.unverified) options.onUnverified?.(problemText(one));
@@ -84,7 +88,7 @@ export async function restoreBaseBackup(options: RestoreOptions): Promise<Restor
   const start = await startRestore(target, journalPath, identityOf(options, plan));
   if (start.kind === "finished") return restoredOf(start.restored);
   await using journal = start.journal;
-  const restoring = begin(options, plan, target, start);
+  const restoring = begin({ options, plan, target, lanes }, start);
   await unpack(restoring, plan.parts.partitions);
   // one after the other, so that the label and the control file win over what lies in the partitions
   for (const part of plan.parts.last) await unpack(restoring, [part]);
@@ -94,11 +98,10 @@ export async function restoreBaseBackup(options: RestoreOptions): Promise<Restor
 }
 
 function begin(
-  options: RestoreOptions,
-  plan: RestorePlan,
-  target: ExtractionTarget,
+  given: Pick<Restoring, "options" | "plan" | "target" | "lanes">,
   start: Exclude<RestoreStart, { kind: "finished" }>,
 ): Restoring {
+  const { options, plan, target } = given;
   const objects = [...plan.parts.partitions, ...plan.parts.last];
   const meter = new ProgressMeter({
     partsTotal: objects.length,
@@ -121,19 +124,15 @@ function begin(
   });
   for (const key of start.done.keys()) sync.completed(key);
   const isResumed = start.kind === "resumed";
-  return { options, plan, target, journal, facts: new Map(start.done), isResumed, meter, sync };
+  return { ...given, journal, facts: new Map(start.done), isResumed, meter, sync };
 }
 
 /** Unpacks those of `parts` that are not unpacked yet; each is noted when it is whole. */
 async function unpack(restoring: Restoring, parts: readonly ObjectInfo[]): Promise<void> {
-  const { options, plan, target, journal, facts, meter, sync } = restoring;
+  const { options, plan, lanes, journal, facts, meter, sync } = restoring;
   const isLast = parts.some((part) => plan.parts.last.includes(part));
   const existing = restoring.isResumed || isLast ? "replaced" : "refused";
-  await runParts({
-    store: options.store,
-    signal: options.signal,
-    lanes: options.concurrency,
-    target,
+  await lanes.run({
     jobs: parts.filter(({ key }) => !facts.has(key)).map((object): PartJob => ({ object, existing })),
     onFetched: (bytes) => meter.fetched(bytes),
     onWritten: (bytes) => {

@@ -10,13 +10,17 @@ const inFlightBytes = 32 * 1024 * 1024;
 /** Four write some GB/s, which few disks and lines can; each costs some 35 MB of memory. */
 const greatestLanes = 4;
 
-/** Partitions to be unpacked or looked at. */
-export interface PartsRun extends RangeSource {
-  readonly jobs: readonly PartJob[];
+/** What threads that unpack partitions are started with. */
+export interface PartLanesOptions extends RangeSource {
   /** Absent: nothing is written. */
   readonly target: ExtractionTarget | undefined;
   /** Threads; found from the machine unless told. */
   readonly lanes?: number | undefined;
+}
+
+/** Partitions to be unpacked or looked at. */
+export interface PartsRun {
+  readonly jobs: readonly PartJob[];
   readonly onFetched: (bytes: number) => void;
   readonly onWritten: (bytes: number) => void;
   /** A part is unpacked; what this throws ends the run. */
@@ -25,53 +29,72 @@ export interface PartsRun extends RangeSource {
   readonly onFault: (fault: DrawbridgeError, job: PartJob) => void;
 }
 
-/**
- * Unpacks partitions on several threads at once, in memory that does not depend on their number or size.
- * @throws DrawbridgeError what `onPart` and `onFault` throw; `DB_ABORTED` or the signal's reason when stopped.
- */
-export async function runParts(run: PartsRun): Promise<void> {
-  if (run.jobs.length === 0) return;
-  const failed = new AbortController();
-  const signal = run.signal ? AbortSignal.any([run.signal, failed.signal]) : failed.signal;
-  const stopped = Promise.withResolvers<never>();
-  const stop = (): void => stopped.reject(asDrawbridgeError(signal.reason));
-  signal.addEventListener("abort", stop, { once: true });
-  if (signal.aborted) stop();
-  const queue = [...run.jobs].toSorted((a, b) => b.object.sizeBytes - a.object.sizeBytes);
-  const lanes = makeLanes({ ...run, signal });
-  try {
-    await Promise.race([stopped.promise, Promise.all(lanes.map((lane) => drain(lane, queue, run)))]);
-  } catch (thrown) {
-    run.signal?.throwIfAborted();
-    throw asDrawbridgeError(thrown);
-  } finally {
-    failed.abort();
-    signal.removeEventListener("abort", stop);
-    stopped.promise.catch(() => undefined);
-    await Promise.all(lanes.map((lane) => lane.close()));
-  }
+/** Threads that unpack partitions, in memory that does not depend on their number or size. */
+export interface PartLanes extends AsyncDisposable {
+  /**
+   * Unpacks partitions on all threads at once; one run after the other. After one that failed the lanes are of no more use.
+   * @throws DrawbridgeError what `onPart` and `onFault` throw; `DB_ABORTED` or the signal's reason when stopped.
+   */
+  run(run: PartsRun): Promise<void>;
 }
 
-function makeLanes(run: PartsRun): PartLane[] {
-  const wanted = run.lanes ?? Math.max(2, Math.min(greatestLanes, availableParallelism()));
-  const count = Math.min(wanted, run.jobs.length);
+/** Starts the threads. It takes them some tenths of a second to be ready: opened ahead, they are when the first part comes. */
+export function openPartLanes(options: PartLanesOptions): PartLanes {
+  const over = new AbortController();
+  const signal = options.signal ? AbortSignal.any([options.signal, over.signal]) : over.signal;
   const slots = new RangeSlots(inFlightBytes);
   const { memory } = slots;
-  const { target, onFetched, onWritten } = run;
   const lanes: PartLane[] = [];
   // towards the end the lanes that still have something to do get what the others no longer need
   const share = (): number =>
     Math.max(1, Math.floor(memory.length / Math.max(1, lanes.filter((lane) => lane.isBusy).length)));
+  const { lanes: count = usualLanes() } = options;
+  const setup = { target: options.target, memory };
   for (let number = 0; number < count; number += 1)
-    lanes.push(new PartLane({ setup: { target, memory }, source: run, slots, share, onFetched, onWritten }));
-  return lanes;
+    lanes.push(new PartLane({ setup, source: { ...options, signal }, slots, share }));
+  return {
+    run: (run) => runOn(lanes, run, options.signal),
+    [Symbol.asyncDispose]: async () => {
+      over.abort();
+      await Promise.all(lanes.map((lane) => lane.close()));
+    },
+  };
+}
+
+/** One run on threads of its own. @throws DrawbridgeError as {@link PartLanes.run}. */
+export async function runParts(run: PartsRun & PartLanesOptions): Promise<void> {
+  if (run.jobs.length === 0) return;
+  const { lanes = usualLanes() } = run;
+  await using opened = openPartLanes({ ...run, lanes: Math.min(lanes, run.jobs.length) });
+  await opened.run(run);
+}
+
+async function runOn(lanes: readonly PartLane[], run: PartsRun, signal: AbortSignal | undefined): Promise<void> {
+  const stopped = Promise.withResolvers<never>();
+  stopped.promise.catch(() => undefined);
+  const stop = (): void => stopped.reject(asDrawbridgeError(signal?.reason));
+  signal?.addEventListener("abort", stop, { once: true });
+  if (signal?.aborted === true) stop();
+  const queue = [...run.jobs].toSorted((a, b) => b.object.sizeBytes - a.object.sizeBytes);
+  try {
+    await Promise.race([stopped.promise, Promise.all(lanes.map((lane) => drain(lane, queue, run)))]);
+  } catch (thrown) {
+    signal?.throwIfAborted();
+    throw asDrawbridgeError(thrown);
+  } finally {
+    signal?.removeEventListener("abort", stop);
+  }
+}
+
+function usualLanes(): number {
+  return Math.max(2, Math.min(greatestLanes, availableParallelism()));
 }
 
 /** Feeds one lane until nothing is left to do. */
 async function drain(lane: PartLane, queue: PartJob[], run: PartsRun): Promise<void> {
   const results: Promise<void>[] = [];
   for (let job = queue.shift(); job; job = queue.shift()) {
-    const { result } = await lane.feed(job);
+    const { result } = await lane.feed(job, run);
     const settled = settle(result, job, run);
     // a fault that ends the run is thrown below, or by another lane
     settled.catch(() => undefined);

@@ -1,6 +1,7 @@
+import { execFile } from "node:child_process";
 import { open, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { execa, ExecaError } from "execa";
+import { promisify } from "node:util";
 import { DrawbridgeError } from "../../errors.ts";
 import { isNotThere } from "../host/if-there.ts";
 
@@ -15,7 +16,7 @@ export async function syncFileSystems(paths: readonly string[], signal?: AbortSi
   for (const path of paths) byDevice.set((await stat(path)).dev, path);
   for (const path of byDevice.values()) {
     try {
-      await execa("sync", ["-f", path], signal ? { cancelSignal: signal } : {});
+      await promisify(execFile)("sync", ["-f", path], { signal });
     } catch (cause) {
       signal?.throwIfAborted();
       if (!isUnsupported(cause)) throw notTaken(path, cause);
@@ -27,8 +28,13 @@ export async function syncFileSystems(paths: readonly string[], signal?: AbortSi
 
 /** There is no such program, or it does not know the option. */
 function isUnsupported(cause: unknown): boolean {
-  if (!(cause instanceof ExecaError)) return false;
-  return cause.code === "ENOENT" || /(?:invalid|unrecognized|illegal|unknown) option/i.test(String(cause.stderr));
+  if (isNotThere(cause)) return true;
+  return /(?:invalid|unrecognized|illegal|unknown) option/i.test(saidBy(cause));
+}
+
+/** What a program that failed wrote to standard error. */
+function saidBy(cause: unknown): string {
+  return cause instanceof Error && "stderr" in cause ? String(cause.stderr).trim() : "";
 }
 
 async function syncEach(paths: readonly string[], signal: AbortSignal | undefined): Promise<void> {
@@ -49,7 +55,7 @@ async function syncEach(paths: readonly string[], signal: AbortSignal | undefine
 }
 
 function notTaken(path: string, cause: unknown): DrawbridgeError {
-  const words = cause instanceof ExecaError ? String(cause.stderr || cause.shortMessage) : String(cause);
+  const words = saidBy(cause) || String(cause);
   return new DrawbridgeError("DB_UNEXPECTED", `${path}: the disk did not take what was written: ${words}`, {
     cause,
     outcome: "paused",

@@ -1,5 +1,6 @@
+import { execFile } from "node:child_process";
 import { userInfo } from "node:os";
-import { execa } from "execa";
+import { promisify } from "node:util";
 import { DrawbridgeError } from "../../errors.ts";
 import type { Owner } from "./owned-file.ts";
 
@@ -35,9 +36,10 @@ export async function findServerUser(
 
 /** By name or number, from wherever this host keeps its users. */
 async function lookUp(who: string): Promise<ServerUser | undefined> {
-  const { stdout, exitCode } = await execa("getent", ["passwd", who], { reject: false });
-  const [name, , uid, gid] = stdout?.split(":") ?? [];
-  if (exitCode !== 0 || name === undefined || uid === undefined || gid === undefined) return undefined;
+  // it says by its status that nobody is called so
+  const { stdout } = await promisify(execFile)("getent", ["passwd", who]).catch(() => ({ stdout: "" }));
+  const [name, , uid, gid] = stdout.split(":");
+  if (name === undefined || uid === undefined || gid === undefined) return undefined;
   return { name, owner: { uid: Number(uid), gid: Number(gid) } };
 }
 

@@ -17,7 +17,7 @@ import { formatPlace } from "./prefix.ts";
 import { openProgress } from "./progress.ts";
 import { commandsOf, restoredText, type RestoreResult } from "./restored-text.ts";
 import { type ArchiveOptions, type ArchiveRun, runArchive, say, writeResult } from "./run-archive.ts";
-import { findServerPrograms } from "./server-programs.ts";
+import { findServerPrograms, type ServerPrograms } from "./server-programs.ts";
 
 /** Options of `drawbridge archive restore`. */
 export interface RestoreCommandOptions extends ArchiveOptions {
@@ -65,14 +65,15 @@ async function restoreByHand(run: ArchiveRun, options: RestoreCommandOptions, ma
   const { backups } = await surveyArchive(run.store, run.signal);
   const backup = chooseWanted(backups, options.backup, run.place);
   const major = Number.parseInt(backups.find(({ name }) => name === backup.name)?.pgVersion ?? "", 10);
-  const programs = Number.isNaN(major) ? undefined : findServerPrograms(major);
+  // meanwhile; should the files turn out to be of another version, it is looked for again
+  const looking = Number.isNaN(major) ? undefined : findServerPrograms(major);
   for (const path of [into, tablespaces]) await makeDirectory(path, made);
   say(`Restoring ${backup.name} into ${into}${user.owner ? `, for the user ${user.name}` : ""}.`);
   const restored = await unpack(run, backup, { into, tablespaces, user, allowShortfallBytes: options.allowShortfall });
   const { port } = options;
   const configured = await configureStandalone({ dataDir: into, user, mode, tls, port, walDir, fetch });
-  const bindir = programs?.bindir ?? findServerPrograms(configured.pgMajor).bindir;
-  return resultOf({ options, backup, into, mode, user, restored, configured, bindir, began });
+  const programs = await (looking && major === configured.pgMajor ? looking : findServerPrograms(configured.pgMajor));
+  return resultOf({ options, backup, into, mode, user, restored, configured, programs, began });
 }
 
 interface Target {
@@ -159,11 +160,22 @@ interface Outcome {
   readonly user: ServerUser;
   readonly restored: Restored | undefined;
   readonly configured: Configured;
-  readonly bindir: string | undefined;
+  readonly programs: ServerPrograms;
   readonly began: number;
 }
 
-function resultOf({ options, backup, into, mode, user, restored, configured, bindir, began }: Outcome): RestoreResult {
+function resultOf({
+  options,
+  backup,
+  into,
+  mode,
+  user,
+  restored,
+  configured,
+  programs,
+  began,
+}: Outcome): RestoreResult {
+  const { bindir } = programs;
   const tablespaces = restored?.tablespaceOids ?? backup.sentinel.tablespaceOids;
   return {
     backup: backup.name,
@@ -173,7 +185,7 @@ function resultOf({ options, backup, into, mode, user, restored, configured, bin
     mode,
     postgresql: configured.pgMajor,
     bindir: bindir ?? null,
-    otherVersions: bindir === undefined ? findServerPrograms(configured.pgMajor).others : [],
+    otherVersions: bindir === undefined ? programs.others : [],
     serverUser: user.name,
     isOtherUser: user.owner !== undefined,
     port: configured.port,

@@ -1,6 +1,7 @@
-import { execFileSync } from "node:child_process";
+import { execFile } from "node:child_process";
 import { accessSync, constants, readdirSync } from "node:fs";
 import { delimiter, join } from "node:path";
+import { promisify } from "node:util";
 import { environment } from "../environment.ts";
 
 /** Where packages put PostgreSQL's programs: Debian and Ubuntu, Red Hat, Homebrew. `*` is the major version. */
@@ -20,17 +21,16 @@ export interface ServerPrograms {
 }
 
 /** Looks for the programs of `major`: `DRAWBRIDGE_PG_BINDIR`, where packages put them, then PATH. */
-export function findServerPrograms(major: number): ServerPrograms {
+export async function findServerPrograms(major: number): Promise<ServerPrograms> {
   const env = environment();
   const named = env["DRAWBRIDGE_PG_BINDIR"];
   const path = (env["PATH"] ?? "").split(delimiter).filter((place) => place.startsWith("/"));
-  const found = [...(named ? [named] : []), ...packaged(), ...path].flatMap((bindir) => {
-    const version = versionOf(bindir);
-    return version === undefined ? [] : [{ bindir, version }];
-  });
+  const places = [...(named ? [named] : []), ...packaged(), ...path];
+  const looked = await Promise.all(places.map(async (bindir) => ({ bindir, version: await versionOf(bindir) })));
+  const found = looked.filter(({ version }) => version !== undefined);
   return {
     bindir: found.find(({ version }) => version === major)?.bindir,
-    others: [...new Set(found.map(({ version }) => version))].filter((version) => version !== major),
+    others: [...new Set(found.flatMap(({ version = major }) => version))].filter((version) => version !== major),
   };
 }
 
@@ -42,11 +42,11 @@ function packaged(): string[] {
   );
 }
 
-function versionOf(bindir: string): number | undefined {
+async function versionOf(bindir: string): Promise<number | undefined> {
   try {
     for (const name of ["postgres", "pg_ctl"]) accessSync(join(bindir, name), constants.X_OK);
-    const said = execFileSync(join(bindir, "postgres"), ["--version"], { encoding: "utf8", cwd: "/", timeout: 5_000 });
-    return Number(/(\d+)/.exec(said)?.[1]);
+    const { stdout } = await promisify(execFile)(join(bindir, "postgres"), ["--version"], { cwd: "/", timeout: 5_000 });
+    return Number(/(\d+)/.exec(stdout)?.[1]);
   } catch {
     return undefined;
   }
