@@ -8,7 +8,7 @@ import { type Bar, median, parseSize, table, verdict } from "./support/numbers.t
 import { ourRestore } from "./support/ours.ts";
 import { findPeers, type Peers, walECommand, walGEnv } from "./support/peers.ts";
 import { type S3Server, startS3 } from "./support/s3-server.ts";
-import { type Command, freshDir, output, ownDir, say } from "./support/system.ts";
+import { type Command, freshDir, ownDir, say } from "./support/system.ts";
 
 /**
  * Restores one archive by ours and by each installed peer in turns, from the same S3 server, and compares.
@@ -65,13 +65,13 @@ async function compare(format: Format, peers: Peers, server: S3Server, archive: 
   const runs: Partial<Record<Who, Measured[]>> = {};
   const wrong: string[] = [];
   let census: Census | undefined;
-  await warm(join(archive.s3Dir, "bench", format, "basebackups_005"));
+  const inputs = [join(archive.s3Dir, "bench", format, "basebackups_005")];
   for (let run = 0; run < Number(values.runs); run += 1) {
     // each run begins with another one, so that none always follows the same
     for (const [index] of contenders.entries()) {
       const { who, command } = contenders[(index + run) % contenders.length] ?? contenders[0]!;
       const into = freshDir(join(ownDir(join(archive.home, "restored")), who));
-      const measured = await measure(command(into));
+      const measured = await measure(command(into), inputs);
       runs[who] = [...(runs[who] ?? []), measured];
       say(`${format} ${who}: ${line(measured).join(", ")}`);
       if (run === 0) {
@@ -90,11 +90,6 @@ async function wrongCount(into: string, archive: Archive): Promise<string[]> {
   const counted = await countEvents(into, archive.walDir);
   const { events } = archive.facts;
   return counted === events ? [] : [`ours has ${counted} events, the source had ${events}`];
-}
-
-/** Reads the archive once, so that everyone finds it in the page cache. */
-async function warm(dir: string): Promise<void> {
-  await output({ argv: ["sh", "-c", `find '${dir}' -type f -exec cat {} + | wc -c`], asSelf: true });
 }
 
 function barsOf(format: Format, runs: Result["runs"]): Bar[] {

@@ -35,7 +35,7 @@ async function restoreOf(bytes: number): Promise<Sized> {
   const runs: Measured[] = [];
   while (runs.length < Number(values.runs)) {
     const into = freshDir(join(archive.home, "restored"));
-    runs.push(await measure(ourRestore(server, "wal-e", into)));
+    runs.push(await measure(ourRestore(server, "wal-e", into), [join(archive.s3Dir, "bench/wal-e/basebackups_005")]));
     rmSync(into, { recursive: true });
     say(`${(bytes / 1e9).toFixed(1)} GB: ${JSON.stringify(runs.at(-1))}`);
   }

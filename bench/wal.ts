@@ -93,7 +93,7 @@ async function measureFetch(
           .replaceAll("%r", names[0] ?? "")
           .replaceAll("%%", "%");
         const loop = `cd '${into}' && for f in ${names.join(" ")}; do export f; sh -c '${each.replaceAll("'", `'\\''`)}' && mv RECOVERYXLOG $f || exit 1; done`;
-        await settle();
+        await settle([join(archive.s3Dir, "bench", format, "wal_005")]);
         const load = loadavg()[0] ?? 0;
         const begun = performance.now();
         await output(wrap(["sh", "-c", loop]));
@@ -133,9 +133,9 @@ async function measureReplay(server: S3Server, archive: Archive): Promise<Result
   const untilLsn = formatWalLsn(segmentStart(segments.at(-1) ?? "", usualSegmentBytes) + BigInt(usualSegmentBytes));
   const common = { base, dataDir: join(archive.home, "replayed"), walDir: archive.walDir, segments, untilLsn };
   const seconds: Runs = {};
-  const once = async (who: string, restoreCommand?: string): Promise<void> => {
+  const once = async (who: string, from?: { restoreCommand: string; inputs: string[] }): Promise<void> => {
     const load = loadavg()[0] ?? 0;
-    const done = await replay({ ...common, ...(restoreCommand === undefined ? {} : { restoreCommand }) });
+    const done = await replay({ ...common, ...from });
     if (done.events !== events) throw new Error(`${who}: ${done.events} events after the replay, not ${events}`);
     seconds[who] = [...(seconds[who] ?? []), done.seconds];
     say(`replay ${who}: ${done.seconds.toFixed(2)} s, load ${load.toFixed(1)}`);
@@ -143,13 +143,14 @@ async function measureReplay(server: S3Server, archive: Archive): Promise<Result
   const local = (): Promise<void> => once("pg_wal");
   const remote = async (format: "wal-e" | "wal-g-lz4"): Promise<void> => {
     await using courier = await startCourier(server, format, join(archive.home, "courier"));
-    await once(format === "wal-e" ? "ours .lzo" : "ours .lz4", courier.restoreCommand);
+    const inputs = [join(archive.s3Dir, "bench", format, "wal_005")];
+    await once(format === "wal-e" ? "ours .lzo" : "ours .lz4", { restoreCommand: courier.restoreCommand, inputs });
   };
   // what PostgreSQL itself takes for a restore_command that has nothing to do: a fork, two syncs and a rename for each segment
   const moved = async (): Promise<void> => {
     const given = freshDir(join(archive.home, "given"));
     await output({ argv: ["cp", ...segments.map((name) => join(archive.walDir, name)), given] });
-    await once("mv", `mv ${given}/%f %p`);
+    await once("mv", { restoreCommand: `mv ${given}/%f %p`, inputs: [given] });
     rmSync(given, { recursive: true });
   };
   const turns = [local, () => remote("wal-e"), () => remote("wal-g-lz4"), moved];

@@ -9,7 +9,7 @@ export interface Measured {
   readonly wallSeconds: number;
   /** User and system time of the program and of all its children that it waited for. */
   readonly cpuSeconds: number;
-  /** Highest sum of the proportional set sizes of its whole process tree, looked at every 100 ms. */
+  /** Highest sum of the resident set sizes of its whole process tree, looked at every 100 ms. */
   readonly peakMiB: number;
   /** Load of the machine (one minute) when it began. */
   readonly load: number;
@@ -17,13 +17,14 @@ export interface Measured {
 
 const sampleMs = 100;
 const ticksPerSecond = 100;
+const pageBytes = 4096;
 
 /**
- * Runs a program to its end and measures it with all its children. Linux only (`/proc`).
+ * Runs a program to its end and measures it with all its children; `inputs` are in the page cache by then. Linux only (`/proc`).
  * @throws when it fails, with the end of what it printed.
  */
-export async function measure(command: Command): Promise<Measured> {
-  await settle();
+export async function measure(command: Command, inputs: readonly string[] = []): Promise<Measured> {
+  await settle(inputs);
   const load = loadavg()[0] ?? 0;
   const [program = "", ...args] = command.argv;
   const cpuBefore = childrenCpuSeconds();
@@ -52,7 +53,11 @@ function childrenCpuSeconds(): number {
   return (Number(fields[13]) + Number(fields[14])) / ticksPerSecond;
 }
 
-/** Proportional set size in bytes of a process and its descendants; 0 for those that ended meanwhile. */
+/**
+ * Resident set size in bytes of a process and its descendants; 0 for those that ended meanwhile. Pages that several of them
+ * share count for each. Asking for proportional sizes walks through all pages, which at ten times a second slows down what is
+ * measured, and the larger the more.
+ */
 function treeBytes(root: number): number {
   const children = new Map<number, number[]>();
   for (const entry of readdirSync("/proc")) {
@@ -61,13 +66,13 @@ function treeBytes(root: number): number {
     children.set(parent, [...(children.get(parent) ?? []), Number(entry)]);
   }
   const sum = (pid: number): number =>
-    pssBytes(pid) + (children.get(pid) ?? []).reduce((bytes, child) => bytes + sum(child), 0);
+    residentBytes(pid) + (children.get(pid) ?? []).reduce((bytes, child) => bytes + sum(child), 0);
   return sum(root);
 }
 
-function pssBytes(pid: number): number {
-  const kib = /^Pss:\s+(\d+) kB/m.exec(readOr(`/proc/${pid}/smaps_rollup`))?.[1];
-  return Number(kib ?? 0) * 1024;
+/** proc(5): field 2 of `statm`, in pages. */
+function residentBytes(pid: number): number {
+  return Number(readOr(`/proc/${pid}/statm`).split(" ")[1] ?? 0) * pageBytes;
 }
 
 /** Fields of `/proc/PID/stat` from the state on, which is index 0: the name before it may hold spaces. */

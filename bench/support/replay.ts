@@ -26,6 +26,8 @@ export interface ReplayOptions {
   /** Uncompressed segments and their names. */
   readonly walDir: string;
   readonly segments: readonly string[];
+  /** What the WAL comes from, when not from `pg_wal`. */
+  readonly inputs?: readonly string[];
   /** WAL position to be reached. */
   readonly untilLsn: string;
 }
@@ -35,13 +37,13 @@ export async function replay(options: ReplayOptions): Promise<Replayed> {
   const { base, dataDir, restoreCommand, walDir, segments, untilLsn } = options;
   rmSync(dataDir, { recursive: true, force: true });
   await output({ argv: ["cp", "-a", base, dataDir] });
-  // read for both, so that neither pays for the disk: from S3 the compressed ones come out of the page cache as well
   if (restoreCommand === undefined) {
     await output({ argv: ["cp", ...segments.map((name) => join(walDir, name)), join(dataDir, "pg_wal")] });
   }
   const port = await freePort();
   configure(dataDir, port, restoreCommand);
-  await settle();
+  // so that none pays for the disk
+  await settle([join(dataDir, "base"), ...(options.inputs ?? [join(dataDir, "pg_wal")])]);
   const begun = performance.now();
   await shell(`${bindir}/pg_ctl -D '${dataDir}' -l '${dataDir}.log' -W start >/dev/null`);
   try {
