@@ -42,10 +42,20 @@ const ways = [
   ["-1", "-B6"],
 ];
 
+/** What the program makes of it. lz4 1.9.4 fails now and then by its own count of room ("Error 41"); then there is nothing to decode. */
+function packed(args: readonly string[], content: Buffer): Buffer {
+  try {
+    return filter("lz4", ["-q", "-c", ...args], content);
+  } catch (cause) {
+    fc.pre(!(cause instanceof Error && cause.message.includes("ERROR_dstMaxSize_tooSmall")));
+    throw cause;
+  }
+}
+
 test.skipIf(!has("lz4"))("whatever the program lz4 packs comes out again", { timeout: 120_000 }, async () => {
   await fc.assert(
     fc.asyncProperty(contents, fc.constantFrom(...ways), cutPlaces, async (content, args, cuts) => {
-      const got = decode("lz4", filter("lz4", ["-q", "-c", ...args], content), cuts);
+      const got = decode("lz4", packed(args, content), cuts);
       expect(got.equals(content)).toBe(true);
     }),
     { numRuns: 30 },
