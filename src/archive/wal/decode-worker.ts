@@ -1,3 +1,4 @@
+import { setPriority } from "node:os";
 import { parentPort } from "node:worker_threads";
 import { asDrawbridgeError } from "../../errors.ts";
 import { decodeWal, type DecodeJob, type DecodedWal } from "./decode-job.ts";
@@ -6,6 +7,12 @@ import { decodeWal, type DecodeJob, type DecodedWal } from "./decode-job.ts";
 export type DecodeAnswer =
   | { readonly decoded: DecodedWal }
   | { readonly fault: { readonly code: string; readonly message: string } };
+
+const niceness = 10;
+
+// this thread alone (Linux counts niceness by thread): what is decoded here lies ready long before it is needed, and the
+// server that replays WAL on the same processors is what somebody waits for
+setPriority(niceness);
 
 parentPort?.on("message", (job: DecodeJob) => parentPort?.postMessage(answerTo(job)));
 

@@ -48,8 +48,8 @@ export async function leaveNote(path: string, text: string): Promise<void> {
 }
 
 /**
- * Whether what lies in the spool was written since this machine was started. Nothing there is synced, so after a power
- * loss it may have holes of zeros, which look like the end of a segment.
+ * Whether what lies in the spool was written since this machine was started. Not everything there is synced, so after
+ * a power loss it may have holes of zeros, which look like the end of a segment.
  */
 export async function isOfThisBoot(spool: Spool): Promise<boolean> {
   const present = await bootId();
