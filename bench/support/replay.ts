@@ -47,14 +47,16 @@ export async function replay(options: ReplayOptions): Promise<Replayed> {
   const begun = performance.now();
   await shell(`${bindir}/pg_ctl -D '${dataDir}' -l '${dataDir}.log' -W start >/dev/null`);
   try {
-    await waitFor(() => reached(dataDir, port, untilLsn), {
+    // one session for all questions: a new one for each would take a tenth of a processor
+    await using client = await session(dataDir, port);
+    const reached = `SELECT (pg_last_wal_replay_lsn() >= '${untilLsn}'::pg_lsn)::text AS answer`;
+    await waitFor(async () => (await answerTo(client, reached)) === "true", {
       everyMs: 50,
       deadlineMs: 900_000,
       what: `the replay of ${untilLsn}`,
     });
     const seconds = (performance.now() - begun) / 1000;
-    const [row] = await rowsOf(dataDir, port, "SELECT count(*)::text AS answer FROM event");
-    return { seconds, events: row?.answer ?? "" };
+    return { seconds, events: await answerTo(client, "SELECT count(*)::text AS answer FROM event") };
   } finally {
     await shell(`${bindir}/pg_ctl -D '${dataDir}' -m immediate -w stop >/dev/null`);
     rmSync(dataDir, { recursive: true, force: true });
@@ -81,24 +83,35 @@ function configure(dataDir: string, port: number, restoreCommand: string | undef
   }
 }
 
-async function reached(host: string, port: number, lsn: string): Promise<boolean> {
-  const sql = `SELECT (pg_last_wal_replay_lsn() >= '${lsn}'::pg_lsn)::text AS answer`;
-  const rows = await rowsOf(host, port, sql).catch(ignoreStarting);
-  return rows[0]?.answer === "true";
+/** Connects as soon as the server lets anybody in: it replays while we ask. */
+async function session(host: string, port: number): Promise<Session> {
+  return waitFor(() => connected(host, port), {
+    everyMs: 50,
+    deadlineMs: 900_000,
+    what: "the server's first session",
+  });
 }
 
-async function rowsOf(host: string, port: number, sql: string): Promise<{ answer: string }[]> {
+type Session = Client & AsyncDisposable;
+
+async function connected(host: string, port: number): Promise<Session | undefined> {
   const client = new Client({ host, port, user: "postgres", database: "postgres" });
+  client.on("error", () => undefined);
   try {
     await client.connect();
-    return (await client.query<{ answer: string }>(sql)).rows;
-  } finally {
+    return Object.assign(client, { [Symbol.asyncDispose]: () => client.end() });
+  } catch (cause) {
     await client.end().catch(() => undefined);
+    if (isStarting(cause)) return undefined;
+    throw cause;
   }
 }
 
+async function answerTo(client: Client, sql: string): Promise<string> {
+  return (await client.query<{ answer: string }>(sql)).rows[0]?.answer ?? "";
+}
+
 /** No socket yet, or 57P03: still starting. */
-function ignoreStarting(cause: unknown): { answer: string }[] {
-  if (cause instanceof Error && "code" in cause && /^(ENOENT|ECONNREFUSED|57P03)$/.test(String(cause.code))) return [];
-  throw cause;
+function isStarting(cause: unknown): boolean {
+  return cause instanceof Error && "code" in cause && /^(ENOENT|ECONNREFUSED|57P03)$/.test(String(cause.code));
 }
