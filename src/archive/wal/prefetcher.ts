@@ -133,8 +133,10 @@ export class Prefetcher {
     const path = inSpool(spool, "ready", name);
     const isSegment = walKind(name) === "segment";
     const keepDir = isSegment ? inSpool(spool, "kept") : undefined;
-    // PostgreSQL syncs what it is given before it goes on: with nothing left to write that costs it no time
-    const found = await source.fetch(name, path, { keepDir, freshMs: missFreshMs, sync: isSegment, signal });
+    // PostgreSQL syncs what it is given before it goes on: with nothing left to write that costs it no time. Where it is close
+    // behind us, the next segment matters more
+    const sync = isSegment && this.#ready.size >= atOnce;
+    const found = await source.fetch(name, path, { keepDir, freshMs: missFreshMs, sync, signal });
     if (found?.history !== undefined) this.#histories.set(timelineOf(name), parseHistory(found.history, name));
     // a client that waited may have it already: whoever looks for what was taken will see that
     if (found && isSegment) this.#ready.add(name);
