@@ -17,7 +17,6 @@ export interface Measured {
 
 const sampleMs = 100;
 const ticksPerSecond = 100;
-const pageBytes = 4096;
 
 /**
  * Runs a program to its end and measures it with all its children; `inputs` are in the page cache by then. Linux only (`/proc`).
@@ -70,9 +69,9 @@ function treeBytes(root: number): number {
   return sum(root);
 }
 
-/** proc(5): field 2 of `statm`, in pages. */
 function residentBytes(pid: number): number {
-  return Number(readOr(`/proc/${pid}/statm`).split(" ")[1] ?? 0) * pageBytes;
+  const kib = /^VmRSS:\s+(\d+) kB/m.exec(readOr(`/proc/${pid}/status`))?.[1];
+  return Number(kib ?? 0) * 1024;
 }
 
 /** Fields of `/proc/PID/stat` from the state on, which is index 0: the name before it may hold spaces. */

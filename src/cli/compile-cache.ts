@@ -12,8 +12,10 @@ import { environment } from "./environment.ts";
 export function keepCompiledCode(): void {
   const env = environment();
   if (env["NODE_COMPILE_CACHE"] !== undefined || env["NODE_DISABLE_COMPILE_CACHE"] !== undefined) return;
-  const dir = join(cacheHome(env["XDG_CACHE_HOME"]), "drawbridge", "compiled");
-  if (!makeOwn(dir)) return;
+  const home = cacheHome(env["XDG_CACHE_HOME"]);
+  const dir = join(home, "drawbridge", "compiled");
+  // each of them: who may write to one could put another in the place of the next
+  if (![home, join(home, "drawbridge"), dir].every(makeOwn)) return;
   enableCompileCache(dir);
   // worker threads look only here; so do the processes that we start
   process.env["NODE_COMPILE_CACHE"] = dir;

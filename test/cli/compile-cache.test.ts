@@ -27,10 +27,10 @@ test("compiled code is kept where only we may write", () => {
   expect(cacheAfter(() => undefined)).toHaveLength(1);
 });
 
-test("nothing is kept or taken where others may write", () => {
+test.each(["drawbridge/compiled", "drawbridge", "."])("nothing is kept where others may write to %s", (place) => {
   const open = (home: string): void => {
-    mkdirSync(join(home, "drawbridge/compiled"), { recursive: true });
-    chmodSync(join(home, "drawbridge/compiled"), 0o777);
+    mkdirSync(join(home, "drawbridge/compiled"), { recursive: true, mode: 0o700 });
+    chmodSync(join(home, place), 0o777);
   };
   expect(cacheAfter(open)).toEqual([]);
 });

@@ -7,7 +7,7 @@ import { PartLane, type PartJob } from "./part-lane.ts";
 
 /** Memory for what has been fetched and not yet unpacked. */
 const inFlightBytes = 32 * 1024 * 1024;
-/** Four write some GB/s, which few disks and lines can; each costs some 35 MB of memory. */
+/** Four write some GB/s, which few disks and lines can; each costs some 25 MB of memory. */
 const greatestLanes = 4;
 
 /** What threads that unpack partitions are started with. */
@@ -32,7 +32,7 @@ export interface PartsRun {
 /** Threads that unpack partitions, in memory that does not depend on their number or size. */
 export interface PartLanes extends AsyncDisposable {
   /**
-   * Unpacks partitions on all threads at once; one run after the other. After one that failed the lanes are of no more use.
+   * Unpacks partitions on all threads at once; one run after the other. One that fails ends the threads: then nothing of it goes on.
    * @throws DrawbridgeError what `onPart` and `onFault` throw; `DB_ABORTED` or the signal's reason when stopped.
    */
   run(run: PartsRun): Promise<void>;
@@ -52,13 +52,19 @@ export function openPartLanes(options: PartLanesOptions): PartLanes {
   const setup = { target: options.target, memory };
   for (let number = 0; number < count; number += 1)
     lanes.push(new PartLane({ setup, source: { ...options, signal }, slots, share }));
-  return {
-    run: (run) => runOn(lanes, run, options.signal),
-    [Symbol.asyncDispose]: async () => {
-      over.abort();
-      await Promise.all(lanes.map((lane) => lane.close()));
-    },
+  const close = async (): Promise<void> => {
+    over.abort();
+    await Promise.all(lanes.map((lane) => lane.close()));
   };
+  const run = async (parts: PartsRun): Promise<void> => {
+    try {
+      await runOn(lanes, parts, options.signal);
+    } catch (fault) {
+      await close();
+      throw fault;
+    }
+  };
+  return { run, [Symbol.asyncDispose]: close };
 }
 
 /** One run on threads of its own. @throws DrawbridgeError as {@link PartLanes.run}. */

@@ -1,4 +1,4 @@
-import { setPriority } from "node:os";
+import { getPriority, setPriority } from "node:os";
 import { parentPort } from "node:worker_threads";
 import { asDrawbridgeError } from "../../errors.ts";
 import { decodeWal, type DecodeJob, type DecodedWal } from "./decode-job.ts";
@@ -11,8 +11,8 @@ export type DecodeAnswer =
 const niceness = 10;
 
 // this thread alone (Linux counts niceness by thread): what is decoded here lies ready long before it is needed, and the
-// server that replays WAL on the same processors is what somebody waits for
-setPriority(niceness);
+// server that replays WAL on the same processors is what somebody waits for. Who was started nicer stays so: only root may turn back
+setPriority(Math.max(niceness, getPriority()));
 
 parentPort?.on("message", (job: DecodeJob) => parentPort?.postMessage(answerTo(job)));
 

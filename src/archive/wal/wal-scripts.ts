@@ -51,8 +51,6 @@ function quote(path: string): string {
 function restoreScript(dir: string, { mode = "standby", fallback }: WalScriptOptions): string {
   const strict = mode === "recover-to-end";
   const trouble = strict ? 255 : 1;
-  // a standby asks again for whatever could not be moved: mv may then take the shell's place, which saves a process
-  const moved = strict ? 'mv -f "$ready" "$2" && finish 0' : 'exec mv -f "$ready" "$2"';
   return `#!/bin/sh
 # restore_command (${mode}): moves the file $1 to $2 as soon as the courier has it ready. $3: oldest file still needed.
 # Ends with 0 when it is there, with 1 when it is not${strict ? ", proven; with 255 for any trouble" : " or nobody answers"}.
@@ -62,7 +60,7 @@ ${strict ? `end=255\ntrap 'exit $end' EXIT\n` : ""}finish() { ${strict ? "end=$1
 case "$1" in ''|*/*) finish ${trouble} ;; esac
 case "$3" in ''|*[!0-9A-F]*) ;; *) true 2>/dev/null >"$s/from/$3" ;; esac
 ready="$s/ready/$1"
-[ -f "$ready" ] && ${moved}
+[ -f "$ready" ] && mv -f "$ready" "$2" && finish 0
 ${nobodyFunctions(fallback, trouble)}
 ${waitLoop(trouble, strict ? "" : '  [ "$n" -gt 600 ] && { rm -f "$want"; finish 1; }\n')}`;
 }

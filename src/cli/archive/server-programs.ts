@@ -27,10 +27,10 @@ export async function findServerPrograms(major: number): Promise<ServerPrograms>
   const path = (env["PATH"] ?? "").split(delimiter).filter((place) => place.startsWith("/"));
   const places = [...(named ? [named] : []), ...packaged(), ...path];
   const looked = await Promise.all(places.map(async (bindir) => ({ bindir, version: await versionOf(bindir) })));
-  const found = looked.filter(({ version }) => version !== undefined);
+  const found = looked.flatMap(({ bindir, version }) => (version === undefined ? [] : [{ bindir, version }]));
   return {
     bindir: found.find(({ version }) => version === major)?.bindir,
-    others: [...new Set(found.flatMap(({ version = major }) => version))].filter((version) => version !== major),
+    others: [...new Set(found.map(({ version }) => version))].filter((version) => version !== major),
   };
 }
 

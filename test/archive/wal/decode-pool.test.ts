@@ -1,3 +1,6 @@
+import { execFileSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { openDecodePool } from "../../../src/archive/wal/decode-pool.ts";
 
@@ -27,4 +30,13 @@ test("a thread that ends under a job takes none of those with it that wait", asy
     { value: { history: "one" } },
     { reason: { code: "DB_UNEXPECTED" } },
   ]);
+});
+
+test.skipIf(!existsSync("/proc/self/task")).each([
+  { begun: 0, first: 0, nicest: 10 },
+  { begun: 15, first: 15, nicest: 15 },
+])("started at niceness $begun, threads that decode are at $nicest and the first one at $first", (expected) => {
+  const program = join(import.meta.dirname, "niceness-main.ts");
+  const said = execFileSync("nice", ["-n", String(expected.begun), process.execPath, program], { encoding: "utf8" });
+  expect(JSON.parse(said)).toEqual([expected.first, expected.nicest]);
 });
