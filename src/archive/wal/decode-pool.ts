@@ -1,17 +1,20 @@
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import { codes, DrawbridgeError, type Code } from "../../errors.ts";
-import type { DecodedWal, DecodeJob } from "./decode-job.ts";
+import type { DecodedWal } from "./content-check.ts";
+import type { DecodeJob } from "./decode-job.ts";
 import type { DecodeAnswer } from "./decode-worker.ts";
 
 /** Threads that decode and prove WAL, so that the main thread stays free to answer. */
 export interface DecodePool extends AsyncDisposable {
   /** Runs one job when a thread is free. @throws DrawbridgeError as `decodeWal` does. */
   run(job: DecodeJob): Promise<DecodedWal>;
+  /** Starts all threads now, so that the first job does not wait for one. */
+  warm(): void;
 }
 
 /**
- * Opens a pool of at most `threads` threads; each is started when it is first needed, and idle ones keep nothing alive.
+ * Opens a pool of at most `threads` threads; each is started when it is first needed or all when warmed, and idle ones keep nothing alive.
  * `program` is what they run, where it is not the usual one.
  */
 export function openDecodePool(threads: number, program = new URL("decode-worker.ts", import.meta.url)): DecodePool {
@@ -54,6 +57,9 @@ export function openDecodePool(threads: number, program = new URL("decode-worker
         worker.unref();
         release(worker);
       }
+    },
+    warm: () => {
+      while (all.size < threads) idle.push(start());
     },
     [Symbol.asyncDispose]: async () => {
       await Promise.all([...all].map((worker) => worker.terminate()));

@@ -1,7 +1,8 @@
 import { getPriority, setPriority } from "node:os";
 import { parentPort } from "node:worker_threads";
 import { asDrawbridgeError } from "../../errors.ts";
-import { decodeWal, type DecodeJob, type DecodedWal } from "./decode-job.ts";
+import type { DecodedWal } from "./content-check.ts";
+import { decodeWal, type DecodeJob } from "./decode-job.ts";
 
 /** What a worker answers to one job. An error cannot cross with its class, so its parts do. */
 export type DecodeAnswer =

@@ -8,7 +8,8 @@ import { historyName, parseHistory, type TimelineHistory } from "../format/timel
 import { parseWalObject } from "../format/wal-names.ts";
 import type { Owner } from "../server/owned-file.ts";
 import type { ObjectInfo, ObjectStore } from "../store/object-store.ts";
-import type { DecodedWal, DecodeJob } from "./decode-job.ts";
+import type { DecodedWal } from "./content-check.ts";
+import type { DecodeJob } from "./decode-job.ts";
 import { openDecodePool, type DecodePool } from "./decode-pool.ts";
 import { ObjectMemory, readObject } from "./read-object.ts";
 import { extensionOf, isReadable, openWalIndex, type FindOptions, type WalIndex } from "./wal-index.ts";
@@ -60,6 +61,11 @@ export class WalSource implements AsyncDisposable {
     this.#clock = options.clock ?? systemClock;
     this.#pool = options.pool ?? openDecodePool(options.threads ?? 2);
     this.index = openWalIndex(options.store, () => this.#clock.now().getTime());
+  }
+
+  /** Makes ready for many files, of which the first will be waited for. */
+  warm(): void {
+    this.#pool.warm();
   }
 
   /** What is known of the cluster so far. */

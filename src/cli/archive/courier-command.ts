@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { nextSegment } from "../../archive/format/wal-names.ts";
-import type { DecodedWal } from "../../archive/wal/decode-job.ts";
+import type { DecodedWal } from "../../archive/wal/content-check.ts";
 import type { RestoreMode } from "../../archive/wal/serve-restores.ts";
 import { isCourierAlive, serveStandalone, startDetached } from "../../archive/wal/standalone-courier.ts";
 import { WalSource } from "../../archive/wal/wal-source.ts";
