@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { putWal } from "../archive/wal/put-wal.ts";
 import { serveArchiving } from "../archive/wal/serve-archiving.ts";
 import { serveRestores } from "../archive/wal/serve-restores.ts";
@@ -41,6 +42,7 @@ export async function startCourier(context: AgentContext): Promise<Courier> {
     spool,
     source,
     mode: "standby",
+    walDir: join(context.paths.dataDir, "pg_wal"),
     onFault,
     onAnswered: () => (context.walFault = undefined),
     onTaken: (name) => (context.lastSegment = name),

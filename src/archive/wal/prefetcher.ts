@@ -1,8 +1,9 @@
-import { readdir, rm } from "node:fs/promises";
+import { readdir, rename, rm } from "node:fs/promises";
 import type { Clock } from "../../clock.ts";
 import type { Log } from "../../log.ts";
 import { parseHistory, timelineOf, type TimelineHistory } from "../format/timeline-history.ts";
 import { walKind } from "../format/wal-names.ts";
+import { placeSegment, withdrawSegment } from "./place-segment.ts";
 import { segmentsAfter } from "./plan-segments.ts";
 import { inSpool, type Spool } from "./spool.ts";
 import type { WalSource } from "./wal-source.ts";
@@ -11,6 +12,8 @@ import type { WalSource } from "./wal-source.ts";
 export interface PrefetchOptions {
   readonly spool: Spool;
   readonly source: WalSource;
+  /** `pg_wal` of a standby; absent: PostgreSQL itself moves every segment there. */
+  readonly walDir?: string | undefined;
   /** Bytes of segments that may lie ready or be on their way; 1 GiB unless told, and never less than two segments. */
   readonly budgetBytes?: number | undefined;
   /** How old a listing may be that tells PostgreSQL that a file is not there, in milliseconds. */
@@ -29,7 +32,8 @@ const staleMs = 2_000;
 /** Keeps `ready/` filled with the segments that come next. What is decided between two awaits holds. */
 export class Prefetcher {
   readonly #options: PrefetchOptions;
-  readonly #ready = new Set<string>();
+  /** Each with the path that it is taken from. */
+  readonly #ready = new Map<string, string>();
   readonly #busy = new Map<string, Promise<boolean>>();
   readonly #ahead = new Set<string>();
   /** Asked for and not taken yet: not to be thrown out for being off the plan. */
@@ -44,7 +48,7 @@ export class Prefetcher {
   }
 
   /** Segments that lie ready. */
-  get ready(): ReadonlySet<string> {
+  get ready(): ReadonlyMap<string, string> {
     return this.#ready;
   }
 
@@ -60,7 +64,7 @@ export class Prefetcher {
       const path = inSpool(spool, "ready", name);
       try {
         await source.verifyFile(name, path);
-        this.#ready.add(name);
+        this.#ready.set(name, path);
       } catch (fault) {
         log.debug({ name, fault: String(fault) }, "a segment left in the spool is not good; it is fetched again");
         await rm(path, { force: true });
@@ -78,6 +82,13 @@ export class Prefetcher {
   /** Brings a file that PostgreSQL waits for. `false`: the archive does not have it. */
   async want(name: string): Promise<boolean> {
     this.#wanted.add(name);
+    const path = this.#ready.get(name);
+    // it was not found in pg_wal, or it would not be asked for
+    if (path !== undefined && this.#isPlaced(name)) {
+      const ready = inSpool(this.#options.spool, "ready", name);
+      this.#ready.set(name, ready);
+      await rename(path, ready);
+    }
     return this.#bring(name);
   }
 
@@ -87,12 +98,22 @@ export class Prefetcher {
     this.#last = name;
     for (const other of this.#wanted) if (other.slice(8) <= name.slice(8)) this.#wanted.delete(other);
     const plan = new Set(this.#plan());
-    for (const other of this.#ready) {
+    for (const [other, path] of this.#ready) {
       if (plan.has(other) || this.#wanted.has(other)) continue;
+      const gone = this.#isPlaced(other) ? this.#withdraw(other) : rm(path, { force: true });
       this.#ready.delete(other);
-      void rm(inSpool(this.#options.spool, "ready", other), { force: true });
+      void gone.catch(() => undefined);
     }
     this.#pump();
+  }
+
+  #isPlaced(name: string): boolean {
+    return this.#ready.get(name) === inSpool(this.#options.spool, "placed", name);
+  }
+
+  async #withdraw(name: string): Promise<void> {
+    const { spool, walDir } = this.#options;
+    if (walDir !== undefined) await withdrawSegment(spool, walDir, name);
   }
 
   /** Goes on after a rest. */
@@ -129,17 +150,18 @@ export class Prefetcher {
   }
 
   async #fetch(name: string): Promise<boolean> {
-    const { source, spool, signal, missFreshMs } = this.#options;
-    const path = inSpool(spool, "ready", name);
+    const { source, spool, walDir, signal, missFreshMs } = this.#options;
     const isSegment = walKind(name) === "segment";
     const keepDir = isSegment ? inSpool(spool, "kept") : undefined;
-    // PostgreSQL syncs what it is given before it goes on: with nothing left to write that costs it no time. Where it is close
-    // behind us, the next segment matters more
-    const sync = isSegment && this.#ready.size >= atOnce;
-    const found = await source.fetch(name, path, { keepDir, freshMs: missFreshMs, sync, signal });
+    // PostgreSQL runs, and is so far behind that syncing does not keep it waiting
+    const isAhead = isSegment && this.#last !== undefined && this.#ready.size >= atOnce && !this.#wanted.has(name);
+    const place = walDir !== undefined && isAhead;
+    let path = inSpool(spool, place ? "placed" : "ready", name);
+    const found = await source.fetch(name, path, { keepDir, freshMs: missFreshMs, sync: place, signal });
+    if (place && found && !(await placeSegment(spool, walDir, name))) path = inSpool(spool, "ready", name);
     if (found?.history !== undefined) this.#histories.set(timelineOf(name), parseHistory(found.history, name));
     // a client that waited may have it already: whoever looks for what was taken will see that
-    if (found && isSegment) this.#ready.add(name);
+    if (found && isSegment) this.#ready.set(name, path);
     return found !== undefined;
   }
 

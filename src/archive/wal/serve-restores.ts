@@ -1,4 +1,4 @@
-import { existsSync, watch } from "node:fs";
+import { existsSync, rmSync, watch } from "node:fs";
 import { readdir, rm, unlink } from "node:fs/promises";
 import { systemClock, type Clock } from "../../clock.ts";
 import { DrawbridgeError } from "../../errors.ts";
@@ -6,6 +6,7 @@ import type { Log } from "../../log.ts";
 import { timelineOf } from "../format/timeline-history.ts";
 import { walKind } from "../format/wal-names.ts";
 import { lookWhenChanged } from "./look-when-changed.ts";
+import { recallPlaced } from "./place-segment.ts";
 import { Prefetcher, readySegments } from "./prefetcher.ts";
 import { proveEnd } from "./prove-end.ts";
 import { pruneKept } from "./prune-kept.ts";
@@ -32,6 +33,8 @@ export interface ServeRestoresOptions {
   readonly spool: Spool;
   readonly source: WalSource;
   readonly mode: RestoreMode;
+  /** The server's `pg_wal`, on the spool's file system: a standby then finds there what has been fetched well ahead of it. */
+  readonly walDir?: string | undefined;
   /** Bytes of segments that may lie ready ahead of PostgreSQL; 1 GiB unless told. */
   readonly budgetBytes?: number | undefined;
   /** How long trouble is met with further tries before PostgreSQL is told; 20 s unless told. */
@@ -67,6 +70,7 @@ export async function serveRestores(options: ServeRestoresOptions): Promise<Rest
   if (!(await claimSpool(spool))) {
     throw new DrawbridgeError("DB_CONFIG", `another process serves the spool ${spool.dir}`);
   }
+  options.source.warm();
   const service = new Service(options);
   await service.takeOver();
   return {
@@ -101,13 +105,16 @@ class Service {
     this.lastAskedAt = this.#clock.now();
     // one listing then serves a standby's polls for the next segment and the next history
     const missFreshMs = options.mode === "standby" ? 400 : 0;
-    this.prefetcher = new Prefetcher({ ...options, clock: this.#clock, missFreshMs });
+    // the end of a recovery is told by what is not there: its server shall find nothing beside what it was given
+    const walDir = options.mode === "standby" ? options.walDir : undefined;
+    this.prefetcher = new Prefetcher({ ...options, walDir, clock: this.#clock, missFreshMs });
   }
 
   /** Goes on with what an earlier courier left; who waits since then is answered. */
   async takeOver(): Promise<void> {
     const { spool } = this.#options;
-    await emptySpool(spool, ["answer"]);
+    await emptySpool(spool, ["answer", "took"]);
+    await recallPlaced(spool);
     const left = await readySegments(spool);
     if (await isOfThisBoot(spool)) await this.prefetcher.adopt(left);
     else await emptySpool(spool, ["ready", "kept"]);
@@ -118,12 +125,14 @@ class Service {
     const { spool, signal } = this.#options;
     const ready = inSpool(spool, "ready");
     const watcher = watch(ready, (_, name) => this.#noticeTaken(name ?? ""));
-    watcher.on("error", () => undefined);
+    const tookWatcher = watch(inSpool(spool, "took"), (_, name) => this.#noticeTook(name ?? ""));
+    for (const each of [watcher, tookWatcher]) each.on("error", () => undefined);
     try {
       const look = (): Promise<void> => this.#look();
       await lookWhenChanged({ dirs: [inSpool(spool, "want")], look, clock: this.#clock, signal });
     } finally {
       watcher.close();
+      tookWatcher.close();
       await this.prefetcher.settle();
       // the directory may be gone: then so is the claim
       await releaseSpool(spool);
@@ -143,7 +152,8 @@ class Service {
     if (nowMs - this.#sweptAtMs < sweepMs) return;
     this.#sweptAtMs = nowMs;
     // a notice may be lost
-    for (const name of this.prefetcher.ready) this.#noticeTaken(name);
+    for (const name of await readdir(inSpool(spool, "took"))) this.#noticeTook(name);
+    for (const name of this.prefetcher.ready.keys()) this.#noticeTaken(name);
     this.prefetcher.tick();
   }
 
@@ -213,10 +223,21 @@ class Service {
     }
   }
 
+  /** PostgreSQL was sent to `pg_wal` for a segment: what is left of it here has served. */
+  #noticeTook(name: string): void {
+    const took = inSpool(this.#options.spool, "took", name);
+    if (!existsSync(took)) return;
+    rmSync(took, { force: true });
+    const path = this.prefetcher.ready.get(name);
+    if (path === undefined) return;
+    rmSync(path, { force: true });
+    this.#noticeTaken(name);
+  }
+
   #noticeTaken(name: string): void {
     const { spool, source, onTaken } = this.#options;
-    if (walKind(name) !== "segment" || existsSync(inSpool(spool, "ready", name))) return;
-    if (!this.prefetcher.ready.has(name)) return;
+    const path = this.prefetcher.ready.get(name);
+    if (path === undefined || existsSync(path)) return;
     this.lastAskedAt = this.#clock.now();
     this.#served = [...this.#served, ...(this.#askers.get(name) ?? [])].slice(-64);
     this.#askers.delete(name);

@@ -31,7 +31,7 @@ export async function serveStandalone(options: StandaloneOptions): Promise<Stand
   const server = await runningServer(dataDir);
   const stop = new AbortController();
   const both = AbortSignal.any([signal, stop.signal]);
-  const service = await serveRestores({ ...options, clock, signal: both });
+  const service = await serveRestores({ ...options, walDir: join(dataDir, "pg_wal"), clock, signal: both });
   if (options.startAt !== undefined) service.startAt(options.startAt);
   let end: StandaloneEnd = "stopped";
   const broken = service.ended.finally(() => stop.abort());

@@ -34,8 +34,18 @@ export async function writeWalScripts(dir: string, spool: Spool, options: WalScr
   await writeOwned(restore, restoreScript(spool.dir, options), spool.owner, 0o700);
   await writeOwned(archive, archiveScript(spool.dir), spool.owner, 0o700);
   // called by its own name where a missing script must not pass for the end of the WAL: `sh script` would end with 2
-  const run = options.mode === "recover-to-end" ? quote(restore) : `sh ${quote(restore)}`;
+  const strict = options.mode === "recover-to-end";
+  const run = strict ? quote(restore) : `${placed(spool.dir)} exec sh ${quote(restore)}`;
   return { restoreCommand: `${run} "%f" "%p" "%r"`, archiveCommand: `sh ${quote(archive)} "%p" "%f"` };
+}
+
+/**
+ * Sends PostgreSQL, whose working directory is the data directory, to its own `pg_wal` for a segment that the courier has put there. In the
+ * command itself: PostgreSQL waits for it at each segment, and on a busy machine each further process costs it milliseconds. Short:
+ * before 15 the whole command must fit into 1,024 bytes.
+ */
+function placed(dir: string): string {
+  return `s=${quote(dir)}; [ "$s/placed/%f" -ef "pg_wal/%f" ] && true >"$s/from/%r" >"$s/took/%f" && exit 1;`;
 }
 
 /** Quotes for sh; a percent sign would be taken by PostgreSQL, so it is doubled. */
@@ -60,7 +70,15 @@ ${strict ? `end=255\ntrap 'exit $end' EXIT\n` : ""}finish() { ${strict ? "end=$1
 case "$1" in ''|*/*) finish ${trouble} ;; esac
 case "$3" in ''|*[!0-9A-F]*) ;; *) true 2>/dev/null >"$s/from/$3" ;; esac
 ready="$s/ready/$1"
-[ -f "$ready" ] && mv -f "$ready" "$2" && finish 0
+take() {
+${
+  strict
+    ? ""
+    : `  [ "$s/placed/$1" -ef "\${2%/*}/$1" ] && { true 2>/dev/null >"$s/took/$1"; finish 1; }
+`
+}  [ -f "$ready" ] && mv -f "$ready" "$2" && finish 0
+}
+take "$1" "$2"
 ${nobodyFunctions(fallback, trouble)}
 ${waitLoop(trouble, strict ? "" : '  [ "$n" -gt 600 ] && { rm -f "$want"; finish 1; }\n')}`;
 }
@@ -91,7 +109,7 @@ while :; do
     [ "$n" -gt 0 ] && [ -e "$want" ] && { rm -f "$want"; nobody "$1" "$2"; }
     true 2>/dev/null >"$want" || nobody "$1" "$2"
   fi
-  [ -f "$ready" ] && mv -f "$ready" "$2" && finish 0
+  take "$1" "$2"
   if [ -f "$answer" ]; then
     read -r code <"$answer"
     case "$code" in 1) finish 1 ;; *) finish ${trouble} ;; esac

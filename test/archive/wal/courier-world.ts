@@ -28,7 +28,9 @@ export interface World {
   readonly taken: string[];
   start(options?: Partial<ServeRestoresOptions>): Promise<RestoreService>;
   stop(): Promise<void>;
-  /** Runs `restore_command`; resolves with its exit status. */
+  /** The server's `pg_wal`, which the courier knows of when it is told. */
+  readonly walDir: string;
+  /** Runs `restore_command` as the server does, in its data directory; resolves with its exit status. */
   restore(name: string, to?: string, restartPoint?: string): Promise<number>;
   ready(): Promise<string[]>;
 }
@@ -67,7 +69,9 @@ export async function openWorlds(): Promise<Worlds> {
 
 async function makeWorld(dir: string, pool: DecodePool, last: number, scripts: WalScriptOptions): Promise<World> {
   const spool = { dir: join(dir, "spool") };
-  execFileSync("mkdir", ["-p", dir]);
+  const dataDir = join(dir, "data");
+  const walDir = join(dataDir, "pg_wal");
+  execFileSync("mkdir", ["-p", join(walDir, "archive_status")]);
   await prepareSpool(spool);
   const numbers = Array.from({ length: last }, (_, at) => at + 1);
   const store = memoryStore(Object.fromEntries(numbers.map((number) => [nameOf(number), makeSegment(number)])));
@@ -80,6 +84,7 @@ async function makeWorld(dir: string, pool: DecodePool, last: number, scripts: W
     spool,
     store,
     scripts: commands,
+    walDir,
     faults,
     taken,
     start: async (options = {}) => {
@@ -102,8 +107,11 @@ async function makeWorld(dir: string, pool: DecodePool, last: number, scripts: W
       await service?.ended;
     },
     restore: async (name, to = join(dir, "got"), restartPoint = "0".repeat(24)) => {
-      const command = commands.restoreCommand.replace("%f", name).replace("%p", to).replace("%r", restartPoint);
-      return run("sh", ["-c", command]).then(
+      const command = commands.restoreCommand
+        .replaceAll("%f", name)
+        .replaceAll("%p", to)
+        .replaceAll("%r", restartPoint);
+      return run("sh", ["-c", command], { cwd: dataDir }).then(
         () => 0,
         (fault: { code: number }) => fault.code,
       );

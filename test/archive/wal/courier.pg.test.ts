@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { usualSegmentBytes } from "../../../src/archive/format/wal-names.ts";
 import { folderStore } from "../../../src/archive/store/folder-store.ts";
 import type { ObjectStore } from "../../../src/archive/store/object-store.ts";
 import { type RestoreMode, serveRestores } from "../../../src/archive/wal/serve-restores.ts";
@@ -20,7 +21,12 @@ interface Courier extends AsyncDisposable {
   readonly faults: string[];
 }
 
-async function startCourier(replica: Replica, store: ObjectStore, mode: RestoreMode): Promise<Courier> {
+async function startCourier(
+  replica: Replica,
+  store: ObjectStore,
+  mode: RestoreMode,
+  { startAt, budgetBytes }: { startAt?: string | undefined; budgetBytes?: number } = {},
+): Promise<Courier> {
   const stop = new AbortController();
   const faults: string[] = [];
   const source = new WalSource({ store, owner: serverOwner(), threads: 1 });
@@ -28,11 +34,14 @@ async function startCourier(replica: Replica, store: ObjectStore, mode: RestoreM
     spool: replica.spool,
     source,
     mode,
+    walDir: replica.walDir,
+    budgetBytes,
     troubleMs: 1_000,
     onFault: (_, fault) => void faults.push(explain(fault)),
     log: silentLog,
     signal: stop.signal,
   });
+  if (startAt !== undefined) service.startAt(startAt);
   return {
     faults,
     [Symbol.asyncDispose]: async () => {
@@ -107,6 +116,30 @@ describe("a standby that is fed by the courier", () => {
     } finally {
       courier.kill("SIGKILL");
     }
+  });
+});
+
+describe("a standby that is far behind", () => {
+  test("reads segments out of pg_wal, and has all rows after a promotion and a crash right behind it", async () => {
+    await using source = await startSource();
+    await using replica = await source.copy("standby");
+    const names = await writeSegments(source, 1, 24);
+    // ahead before the server begins, and not with everything: what comes after its first question can be put before it
+    const ahead = { startAt: names[0], budgetBytes: 10 * usualSegmentBytes };
+    await using courier = await startCourier(replica, folderStore(source.archive), "standby", ahead);
+    const ready = join(replica.spool.dir, "ready");
+    await waitFor(async () => (await readdir(ready)).length === 10, { deadlineMs, what: "segments ahead" });
+    replica.start();
+    await rowsArrive(replica, 24);
+    const restored = names.filter((name) => replica.log().includes(`restored log file "${name}"`));
+    expect(restored.length).toBeLessThan(names.length);
+    expect(restored).toContain(names[0]);
+    expect(await replica.query("select pg_promote()")).toEqual([{ pg_promote: true }]);
+    await replica.crash();
+    replica.start();
+    await rowsArrive(replica, 24);
+    expect(await replica.query("select pg_is_in_recovery() as closed")).toEqual([{ closed: false }]);
+    expect(courier.faults).toEqual([]);
   });
 });
 

@@ -29,7 +29,10 @@ export interface ArchivingSource extends AsyncDisposable {
 /** A server that recovers through `restore-wal.sh`. */
 export interface Replica extends AsyncDisposable {
   readonly spool: Spool;
+  readonly walDir: string;
   start(): void;
+  /** Ends it at once, as a power loss would, but for what the system still holds. */
+  crash(): Promise<void>;
   /** Resolves when the server has ended by itself, with its log. */
   ended(): Promise<string>;
   /** `undefined` while it does not answer. */
@@ -104,6 +107,11 @@ async function makeReplica(source: TestCluster, mode: RestoreMode): Promise<Repl
   let exited: Promise<unknown> = Promise.resolve();
   return {
     spool,
+    walDir: join(dataDir, "pg_wal"),
+    crash: async () => {
+      child?.kill("SIGQUIT");
+      await exited;
+    },
     start: () => {
       const log = openSync(logFile, "a");
       const args = ["-D", dataDir, "-p", String(port), "-h", "127.0.0.1", "-k", home];
