@@ -33,6 +33,9 @@ const leftOut = new Set([
   ..."standby.signal recovery.signal".split(" "),
 ]);
 
+/** Caches of PostgreSQL (with a process's id while one is written) that it removes and makes anew at any time; as `pg_basebackup`. */
+const cachePrefix = "pg_internal.init";
+
 /** What belongs into a base backup of `dataDir`, directories before what they hold. Files may vanish at any moment. */
 export async function scanDataDir(
   dataDir: string,
@@ -51,6 +54,7 @@ export async function scanDataDir(
     for (const child of await childrenOf(path)) {
       const inner = name === "" ? child : `${name}/${child}`;
       if ((name === "" ? leftOut.has(child) : child === "lost+found") || isOurName(inner)) continue;
+      if (child.startsWith(cachePrefix)) continue;
       await visit(inner, join(path, child));
     }
   };

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { scanDataDir } from "../../../src/archive/backup/scan-data-dir.ts";
 import { inTemp } from "../tar/kit.ts";
 
-test("what a restore of ours left in the data directory does not go into a backup of it, nor what is of this host", async () => {
+test("what a restore of ours left in the data directory does not go into a backup of it, nor what is of this host or a cache", async () => {
   await inTemp(async (dir) => {
     await mkdir(join(dir, "global"));
     await mkdir(join(dir, "pg_wal"));
@@ -16,6 +16,8 @@ test("what a restore of ours left in the data directory does not go into a backu
       "backup_label",
       "standby.signal",
       "pg_wal/000000010000000000000001",
+      "global/pg_internal.init",
+      "global/pg_internal.init.4711",
       // not ours: a backup of PostgreSQL has what its directory has
       "global/pg_hba.conf.from-archive",
       "notes.from-archive",
