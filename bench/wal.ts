@@ -138,11 +138,18 @@ async function measureReplay(server: S3Server, archive: Archive): Promise<Result
     const done = await replay({ ...common, ...from });
     if (done.events !== events) throw new Error(`${who}: ${done.events} events after the replay, not ${events}`);
     seconds[who] = [...(seconds[who] ?? []), done.seconds];
-    say(`replay ${who}: ${done.seconds.toFixed(2)} s, load ${load.toFixed(1)}`);
+    say(
+      `replay ${who}: ${done.seconds.toFixed(2)} s, load ${load.toFixed(1)}, stolen by the host ${done.stolenSeconds.toFixed(1)} s`,
+    );
   };
   const local = (): Promise<void> => once("pg_wal");
   const remote = async (format: "wal-e" | "wal-g-lz4"): Promise<void> => {
-    await using courier = await startCourier(server, format, join(archive.home, "courier"));
+    await using courier = await startCourier(
+      server,
+      format,
+      join(archive.home, "courier"),
+      join(common.dataDir, "pg_wal"),
+    );
     const inputs = [join(archive.s3Dir, "bench", format, "wal_005")];
     await once(format === "wal-e" ? "ours .lzo" : "ours .lz4", { restoreCommand: courier.restoreCommand, inputs });
   };

@@ -12,10 +12,10 @@ export interface Courier extends AsyncDisposable {
   readonly pid: number;
 }
 
-/** Starts it for the archive `name`, with its spool below `dir`. */
-export async function startCourier(server: S3Server, name: string, dir: string): Promise<Courier> {
+/** Starts it for the archive `name`, with its spool below `dir`, for a server with this `pg_wal`. */
+export async function startCourier(server: S3Server, name: string, dir: string, walDir = "/nowhere"): Promise<Courier> {
   freshDir(dir);
-  const argv = [...ourNode(), join(import.meta.dirname, "wal-driver.ts"), server.endpoint, name, dir];
+  const argv = [...ourNode(), join(import.meta.dirname, "wal-driver.ts"), server.endpoint, name, dir, walDir];
   const [program = "", ...args] = argv;
   const child = spawn(program, args, {
     ...spawnOptions({ argv, env: ourEnv(server) }),

@@ -4,11 +4,12 @@ import { Client } from "pg";
 import { waitFor } from "../../src/clock.ts";
 import { freePort } from "../../test/support/free-port.ts";
 import { serverUser } from "../../test/support/server-user.ts";
+import { type MachineTimes, watchMachine } from "./machine.ts";
 import { bindir } from "./source-cluster.ts";
 import { output, settle, shell } from "./system.ts";
 
 /** One replay of the archive's WAL. */
-export interface Replayed {
+export interface Replayed extends MachineTimes {
   /** From the server's start until it has replayed everything. */
   readonly seconds: number;
   /** Rows of the table `event` afterwards. */
@@ -44,6 +45,7 @@ export async function replay(options: ReplayOptions): Promise<Replayed> {
   configure(dataDir, port, restoreCommand);
   // so that none pays for the disk
   await settle([join(dataDir, "base"), ...(options.inputs ?? [join(dataDir, "pg_wal")])]);
+  const watched = watchMachine();
   const begun = performance.now();
   await shell(`${bindir}/pg_ctl -D '${dataDir}' -l '${dataDir}.log' -W start >/dev/null`);
   try {
@@ -56,7 +58,8 @@ export async function replay(options: ReplayOptions): Promise<Replayed> {
       what: `the replay of ${untilLsn}`,
     });
     const seconds = (performance.now() - begun) / 1000;
-    return { seconds, events: await answerTo(client, "SELECT count(*)::text AS answer FROM event") };
+    const times = watched();
+    return { seconds, ...times, events: await answerTo(client, "SELECT count(*)::text AS answer FROM event") };
   } finally {
     await shell(`${bindir}/pg_ctl -D '${dataDir}' -m immediate -w stop >/dev/null`);
     rmSync(dataDir, { recursive: true, force: true });

@@ -62,24 +62,27 @@ export function ownDir(path: string): string {
 }
 
 /**
- * Writes everything dirty to disk, so that one run does not pay for the one before, and fills free memory with page cache, as it
- * is on a machine that has run for a day. A virtual machine gives free memory back to its host: whoever used it first would pay
- * for getting it again (10 µs for each 4 KiB here, three times what writing them costs). Then the files at or below `paths` are
- * read twice, which keeps them in the page cache: this machine pages out what nobody has asked for in the last minute.
+ * Writes everything dirty to disk, so that one run does not pay for the one before. Then the files at or below `paths` are read
+ * twice, which keeps them in the page cache: this machine pages out what nobody has asked for in the last minute. Last, as that
+ * minute would undo it, free memory is filled with page cache, as it is on a machine that has run for a day. A virtual machine
+ * gives free memory back to its host: whoever used it first would pay for getting it again (5 to 10 µs for each 4 KiB here, up to
+ * three times what writing them costs).
  */
 export async function settle(paths: readonly string[] = []): Promise<void> {
   await output({ argv: ["sync"], asSelf: true });
-  filler ??= openFiller();
-  const piece = Buffer.alloc(1024 * 1024);
-  for (let at = 0; at < totalmem() && freeBytes() > leftFreeBytes; at += piece.length)
-    readSync(filler, piece, 0, piece.length, at);
   for (let times = 0; times < 2 && paths.length > 0; times += 1) {
     await output({ argv: ["find", ...paths, "-type", "f", "-exec", "cksum", "-a", "bsd", "{}", "+"], asSelf: true });
+  }
+  filler ??= openFiller();
+  const piece = Buffer.alloc(1024 * 1024);
+  // more than once: what lies in the page cache already takes nothing, and old pages are dropped meanwhile
+  for (let read = 0; read < 3 * totalmem() && freeBytes() > leftFreeBytes; read += piece.length) {
+    readSync(filler, piece, 0, piece.length, read % totalmem());
   }
 }
 
 /** What settling leaves free, in bytes. */
-const leftFreeBytes = 600 * 1024 * 1024;
+const leftFreeBytes = 200 * 1024 * 1024;
 let filler: number | undefined;
 
 /** A file as large as memory without a single block: reading it takes memory and no disk. It lasts as long as we do. */

@@ -1,25 +1,8 @@
-import { mkdirSync } from "node:fs";
-import { join } from "node:path";
-import { serveRestores } from "../../src/archive/wal/serve-restores.ts";
-import { prepareSpool } from "../../src/archive/wal/spool.ts";
-import { writeWalScripts } from "../../src/archive/wal/wal-scripts.ts";
-import { WalSource } from "../../src/archive/wal/wal-source.ts";
-import { openS3Store } from "../../src/aws/s3-store.ts";
-import { silentLog } from "../../src/log.ts";
-import { bucket } from "./s3-server.ts";
+import { keepCompiledCode } from "../../src/cli/compile-cache.ts";
 
-/** Our resident WAL courier alone: `wal-driver.ts ENDPOINT PREFIX DIR`, keys in the environment. Prints the restore_command. */
-const [endpoint = "", prefix = "", dir = ""] = process.argv.slice(2);
-const store = openS3Store({ bucket, prefix, endpoint, region: "us-east-1", log: silentLog });
-const spool = { dir: join(dir, "spool") };
-mkdirSync(spool.dir, { recursive: true });
-await prepareSpool(spool);
-const { restoreCommand } = await writeWalScripts(dir, spool);
-const stop = new AbortController();
-process.on("SIGTERM", () => stop.abort());
-const onFault = (name: string, fault: unknown): void => console.error(name, fault);
-await using source = new WalSource({ store });
-const service = await serveRestores({ spool, source, mode: "standby", onFault, log: silentLog, signal: stop.signal });
-console.log(restoreCommand);
-await service.ended;
-store.close();
+/** Our resident WAL courier alone: `wal-driver.ts ENDPOINT PREFIX DIR PG_WAL`, keys in the environment. */
+keepCompiledCode();
+// only now, as in bin/drawbridge.ts
+const { carryWal } = await import("./carry-wal.ts");
+const [endpoint = "", prefix = "", dir = "", walDir = ""] = process.argv.slice(2);
+await carryWal(endpoint, prefix, dir, walDir);
