@@ -60,11 +60,11 @@ export async function writeBaseBackup(options: WriteBackupOptions): Promise<stri
   const parts = partition(entries, options.partitionBytes ?? 1_610_612_736);
   const bytesTotal = entries.reduce((sum, entry) => sum + entry.sizeBytes, 0);
   const temp = await mkdtemp(join(options.tempDir ?? tmpdir(), "drawbridge-backup-"));
-  let bytesDone = 0;
+  let [bytesDone, packedBytes] = [0, 0];
   try {
     for (const [number, part] of parts.entries()) {
       const file = join(temp, "part.lzo");
-      await packPart(part, file, signal);
+      packedBytes += await packPart(part, file, signal);
       const key = `${partsPrefix(name)}part_${String(number).padStart(8, "0")}.tar.lzo`;
       await store.put(key, createReadStream(file), signal);
       bytesDone += part.reduce((sum, entry) => sum + entry.sizeBytes, 0);
@@ -77,7 +77,8 @@ export async function writeBaseBackup(options: WriteBackupOptions): Promise<stri
   const sentinel = {
     wal_segment_backup_stop: segmentBefore(timeline, stop.stopLsn, segmentBytes),
     wal_segment_offset_backup_stop: (stop.stopLsn % BigInt(segmentBytes)).toString().padStart(8, "0"),
-    expanded_size_bytes: bytesTotal,
+    // not what was found at first: what is dropped meanwhile is in no part, and a restore counts
+    expanded_size_bytes: packedBytes,
     spec: specOf(options.dataDir, tablespaces),
     backup_label: stop.backupLabel,
     ...(stop.tablespaceMap.trim() === "" ? {} : { tablespace_map: stop.tablespaceMap }),
@@ -108,28 +109,35 @@ function specOf(dataDir: string, tablespaces: readonly ScannedTablespace[]): obj
   return { base_prefix: `${dataDir}/`, tablespaces: tablespaces.map(({ oid }) => oid), ...Object.fromEntries(each) };
 }
 
+/** Packs a part; resolves with the bytes of content in it. */
 async function packPart(
   entries: readonly ScannedEntry[],
   file: string,
   signal: AbortSignal | undefined,
-): Promise<void> {
+): Promise<number> {
   const lzop = spawn("lzop", ["-c"], { stdio: ["pipe", "pipe", "inherit"] });
   const how = signal ? { signal } : {};
   const ended = once(lzop, "close");
   ended.catch(() => undefined);
+  let packedBytes = 0;
+  const onPacked = ({ sizeBytes }: ScannedEntry): void => void (packedBytes += sizeBytes);
   try {
     await Promise.all([
-      pipeline(tarStream(entries), lzop.stdin, how),
+      pipeline(tarStream(entries, onPacked), lzop.stdin, how),
       pipeline(lzop.stdout, createWriteStream(file), how),
     ]);
     const [status] = (await ended) as unknown[];
     if (status !== 0) throw new DrawbridgeError("DB_UNEXPECTED", `lzop ended with ${String(status)}`);
+    return packedBytes;
   } finally {
     lzop.kill("SIGKILL");
   }
 }
 
-async function* tarStream(entries: readonly ScannedEntry[]): AsyncGenerator<Buffer> {
+async function* tarStream(
+  entries: readonly ScannedEntry[],
+  onPacked: (entry: ScannedEntry) => void,
+): AsyncGenerator<Buffer> {
   for (const entry of entries) {
     const isDirectory = entry.kind === "directory";
     if (isDirectory) {
@@ -142,6 +150,7 @@ async function* tarStream(entries: readonly ScannedEntry[]): AsyncGenerator<Buff
       yield tarHeader(entry);
       yield* exactly(file.createReadStream({ autoClose: false, highWaterMark: 256 * 1024 }), entry.sizeBytes);
       yield tarPadding(entry.sizeBytes);
+      onPacked(entry);
     } finally {
       await file.close();
     }

@@ -1,4 +1,4 @@
-import { mkdir, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { writeBaseBackup } from "../../../src/archive/backup/write-backup.ts";
@@ -30,10 +30,14 @@ async function backUp(dir: string, meanwhile: (path: string) => Promise<void>): 
   return stored;
 }
 
-test("a file that was dropped since the scan is left out of the backup", async () => {
+test("a file that was dropped since the scan is left out of the backup, and of the size that a restore counts", async () => {
   await inTemp(async (dir) => {
     const stored = await backUp(dir, (path) => rm(path));
     expect(stored.at(-1)).toMatch(/backup_stop_sentinel\.json$/);
+    const sentinel: unknown = JSON.parse(
+      await readFile(join(dir, "archive", "basebackups_005", stored.at(-1) ?? ""), "utf8"),
+    );
+    expect(sentinel).toMatchObject({ expanded_size_bytes: "rows".length });
   });
 });
 
