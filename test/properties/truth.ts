@@ -17,6 +17,8 @@ export interface Truth {
   readonly slack: InMemorySlack;
   /** The worker's list; it decides. */
   approvers: readonly { readonly person: string; readonly slack: readonly string[] }[];
+  /** Everyone whom a process may list that was started before the list was changed. */
+  readonly people: Truth["approvers"];
   readonly withGroup: boolean;
   readonly requesters: Set<string>;
   gates: Gate[];
@@ -41,13 +43,15 @@ interface Standing {
   readonly clear: boolean;
   /** People who said yes, each with the accounts that said it. */
   readonly yes: ReadonlyMap<string, readonly string[]>;
+  /** People who said yes and are on the list of older processes only. */
+  readonly yesOfOld: readonly string[];
 }
 
 const approves = /^white_check_mark(::skin-tone-[2-6])?$/;
 
 /** The person whose account may vote now; nobody for everyone else. */
-export function voterOf(truth: Truth, account: string): string | undefined {
-  const person = truth.approvers.find((each) => each.slack.includes(account))?.person;
+export function voterOf(truth: Truth, account: string, listed = truth.approvers): string | undefined {
+  const person = listed.find((each) => each.slack.includes(account))?.person;
   const facts = truth.slack.accounts.get(account);
   if (person === undefined || facts === undefined || truth.requesters.has(person) || account === "USLACKBOT")
     return undefined;
@@ -65,12 +69,15 @@ function standingOf(truth: Truth, gate: Gate): Standing {
   const card = gate.ts === undefined ? undefined : slack.cards.get(gate.ts);
   const there = card !== undefined && !card.deleted && slack.appInChannel && !slack.channelShared;
   const yes = new Map<string, string[]>();
+  const yesOfOld: string[] = [];
   for (const account of card === undefined ? [] : sayingYes(card)) {
     const person = voterOf(truth, account);
+    const old = voterOf(truth, account, truth.people);
     if (person !== undefined) yes.set(person, [...(yes.get(person) ?? []), account]);
+    else if (old !== undefined) yesOfOld.push(old);
   }
   const against = [...(card?.reactions.get("no_entry") ?? []), ...(truth.vetoes.get(gate.approvalId) ?? [])];
-  return { clear: there && against.every((account) => voterOf(truth, account) === undefined), yes };
+  return { clear: there && against.every((account) => voterOf(truth, account) === undefined), yes, yesOfOld };
 }
 
 /** Accounts that say yes on a card. */
@@ -133,7 +140,7 @@ export function objections(
     ...truth.stops,
     ...truth.gates.flatMap((gate) => {
       const seen = attested.gates.get(gate.approvalId);
-      const people = [...(seen?.yes.keys() ?? [])].filter(
+      const people = [...new Set([...(seen?.yes.keys() ?? []), ...(seen?.yesOfOld ?? [])])].filter(
         (person) => !truth.requesters.has(person) && now.listed.some((each) => each.person === person),
       );
       return [

@@ -82,6 +82,7 @@ export async function openWorld(journal: TestJournal, seq: number, given: Sequen
   const truth: Truth = {
     slack,
     approvers: people,
+    people,
     withGroup: given.withGroup,
     requesters: new Set(["greg"]),
     gates: [],
