@@ -9,7 +9,7 @@ import { silentLog } from "../../src/log.ts";
 import { bucket } from "./s3-server.ts";
 
 /** Carries the WAL of the archive `prefix` through a spool below `dir` until it is told to end. Prints the restore_command. */
-export async function carryWal(endpoint: string, prefix: string, dir: string, walDir: string): Promise<void> {
+export async function carryWal(endpoint: string, prefix: string, dir: string, walDir?: string): Promise<void> {
   const store = openS3Store({ bucket, prefix, endpoint, region: "us-east-1", log: silentLog });
   const spool = { dir: join(dir, "spool") };
   mkdirSync(spool.dir, { recursive: true });

@@ -1,37 +1,18 @@
 import { readFileSync } from "node:fs";
 
-/** What all processors did between two moments, in seconds of processor time. */
-export interface MachineTimes {
-  /** Anything but waiting. */
-  readonly busySeconds: number;
-  /** The host gave the processor to another machine although this one had work: a run with much of it says little. */
-  readonly stolenSeconds: number;
-}
-
 const ticksPerSecond = 100;
 
-/** Starts to watch; the answer tells what has passed since. First line of `/proc/stat` (proc(5)). */
-export function watchMachine(): () => MachineTimes {
-  const before = times();
-  return () => {
-    const now = times();
-    return {
-      busySeconds: now.busySeconds - before.busySeconds,
-      stolenSeconds: now.stolenSeconds - before.stolenSeconds,
-    };
-  };
+/**
+ * Starts to watch; the answer tells for how many seconds of processor time since then the host gave our processors to another machine
+ * although they had work. A run with much of it says little. First line of `/proc/stat` (proc(5)).
+ */
+export function watchSteal(): () => number {
+  const before = stolenTicks();
+  return () => (stolenTicks() - before) / ticksPerSecond;
 }
 
-function times(): MachineTimes {
+function stolenTicks(): number {
   const [line = ""] = readFileSync("/proc/stat", "utf8").split("\n");
-  // user, nice, system, idle, iowait, irq, softirq, steal; what guests take is in user already
-  const [user = 0, nice = 0, system = 0, , , irq = 0, soft = 0, steal = 0] = line
-    .trim()
-    .split(/ +/)
-    .slice(1)
-    .map(Number);
-  return {
-    busySeconds: (user + nice + system + irq + soft) / ticksPerSecond,
-    stolenSeconds: steal / ticksPerSecond,
-  };
+  // cpu, user, nice, system, idle, iowait, irq, softirq, steal
+  return Number(line.trim().split(/ +/)[8] ?? 0);
 }

@@ -12,10 +12,17 @@ export interface Courier extends AsyncDisposable {
   readonly pid: number;
 }
 
-/** Starts it for the archive `name`, with its spool below `dir`, for a server with this `pg_wal`. */
-export async function startCourier(server: S3Server, name: string, dir: string, walDir = "/nowhere"): Promise<Courier> {
+/** Starts it for the archive `name`, with its spool below `dir`, for a server with this `pg_wal` if there is one. */
+export async function startCourier(server: S3Server, name: string, dir: string, walDir?: string): Promise<Courier> {
   freshDir(dir);
-  const argv = [...ourNode(), join(import.meta.dirname, "wal-driver.ts"), server.endpoint, name, dir, walDir];
+  const argv = [
+    ...ourNode(),
+    join(import.meta.dirname, "wal-driver.ts"),
+    server.endpoint,
+    name,
+    dir,
+    ...(walDir === undefined ? [] : [walDir]),
+  ];
   const [program = "", ...args] = argv;
   const child = spawn(program, args, {
     ...spawnOptions({ argv, env: ourEnv(server) }),

@@ -17,8 +17,8 @@ export interface Truth {
   readonly slack: InMemorySlack;
   /** The worker's list; it decides. */
   approvers: readonly { readonly person: string; readonly slack: readonly string[] }[];
-  /** Everyone whom a process may list that was started before the list was changed. */
-  readonly people: Truth["approvers"];
+  /** The bot's list, which it has known since it was started: nobody else's yes is in what it attests. */
+  botApprovers: Truth["approvers"];
   readonly withGroup: boolean;
   readonly requesters: Set<string>;
   gates: Gate[];
@@ -43,7 +43,7 @@ interface Standing {
   readonly clear: boolean;
   /** People who said yes, each with the accounts that said it. */
   readonly yes: ReadonlyMap<string, readonly string[]>;
-  /** People who said yes and are on the list of older processes only. */
+  /** People who said yes and are on the list of the bot only, as it was started before that was changed. */
   readonly yesOfOld: readonly string[];
 }
 
@@ -72,7 +72,7 @@ function standingOf(truth: Truth, gate: Gate): Standing {
   const yesOfOld: string[] = [];
   for (const account of card === undefined ? [] : sayingYes(card)) {
     const person = voterOf(truth, account);
-    const old = voterOf(truth, account, truth.people);
+    const old = voterOf(truth, account, truth.botApprovers);
     if (person !== undefined) yes.set(person, [...(yes.get(person) ?? []), account]);
     else if (old !== undefined) yesOfOld.push(old);
   }

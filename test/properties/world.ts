@@ -82,7 +82,7 @@ export async function openWorld(journal: TestJournal, seq: number, given: Sequen
   const truth: Truth = {
     slack,
     approvers: people,
-    people,
+    botApprovers: people,
     withGroup: given.withGroup,
     requesters: new Set(["greg"]),
     gates: [],
@@ -158,6 +158,7 @@ function settingsOf(
 export function configure(world: World, without: string, botToo: boolean): void {
   world.truth.approvers = people.filter(({ person }) => person !== without);
   if (!botToo) return;
+  world.truth.botApprovers = world.truth.approvers;
   world.settings = settingsOf(world.id, world.truth.withGroup, world.truth.approvers);
   restartBot(world);
 }

@@ -100,7 +100,9 @@ export class Prefetcher {
     const plan = new Set(this.#plan());
     for (const [other, path] of this.#ready) {
       if (plan.has(other) || this.#wanted.has(other)) continue;
-      const gone = this.#isPlaced(other) ? this.#withdraw(other) : rm(path, { force: true });
+      // one that PostgreSQL may have read is its own by now: it needs it again when it starts anew
+      const isAhead = other.slice(8) > name.slice(8);
+      const gone = isAhead && this.#isPlaced(other) ? this.#withdraw(other) : rm(path, { force: true });
       this.#ready.delete(other);
       void gone.catch(() => undefined);
     }

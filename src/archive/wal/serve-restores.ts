@@ -1,4 +1,3 @@
-import { existsSync, rmSync, watch } from "node:fs";
 import { readdir, rm, unlink } from "node:fs/promises";
 import { systemClock, type Clock } from "../../clock.ts";
 import { DrawbridgeError } from "../../errors.ts";
@@ -20,6 +19,7 @@ import {
   releaseSpool,
   type Spool,
 } from "./spool.ts";
+import { TakenWatch } from "./taken-watch.ts";
 import type { WalSource } from "./wal-source.ts";
 
 /**
@@ -90,6 +90,7 @@ class Service {
   lastAskedAt: Date;
   readonly #options: ServeRestoresOptions;
   readonly #clock: Clock;
+  readonly #takenWatch: TakenWatch;
   /** Names that are being answered, with the processes that wait for them. */
   readonly #waiting = new Map<string, Set<string>>();
   readonly #answered: string[] = [];
@@ -108,6 +109,8 @@ class Service {
     // the end of a recovery is told by what is not there: its server shall find nothing beside what it was given
     const walDir = options.mode === "standby" ? options.walDir : undefined;
     this.prefetcher = new Prefetcher({ ...options, walDir, clock: this.#clock, missFreshMs });
+    const { ready } = this.prefetcher;
+    this.#takenWatch = new TakenWatch({ spool: options.spool, ready, onTaken: (name) => this.#taken(name) });
   }
 
   /** Goes on with what an earlier courier left; who waits since then is answered. */
@@ -123,16 +126,12 @@ class Service {
 
   async run(): Promise<void> {
     const { spool, signal } = this.#options;
-    const ready = inSpool(spool, "ready");
-    const watcher = watch(ready, (_, name) => this.#noticeTaken(name ?? ""));
-    const tookWatcher = watch(inSpool(spool, "took"), (_, name) => this.#noticeTook(name ?? ""));
-    for (const each of [watcher, tookWatcher]) each.on("error", () => undefined);
+    this.#takenWatch.start();
     try {
       const look = (): Promise<void> => this.#look();
       await lookWhenChanged({ dirs: [inSpool(spool, "want")], look, clock: this.#clock, signal });
     } finally {
-      watcher.close();
-      tookWatcher.close();
+      this.#takenWatch.close();
       await this.prefetcher.settle();
       // the directory may be gone: then so is the claim
       await releaseSpool(spool);
@@ -151,9 +150,7 @@ class Service {
     const nowMs = this.#clock.now().getTime();
     if (nowMs - this.#sweptAtMs < sweepMs) return;
     this.#sweptAtMs = nowMs;
-    // a notice may be lost
-    for (const name of await readdir(inSpool(spool, "took"))) this.#noticeTook(name);
-    for (const name of this.prefetcher.ready.keys()) this.#noticeTaken(name);
+    await this.#takenWatch.sweep();
     this.prefetcher.tick();
   }
 
@@ -179,7 +176,7 @@ class Service {
         if (await this.prefetcher.want(name)) {
           onAnswered?.(name, "found");
           // the client may have been quicker than we
-          this.#noticeTaken(name);
+          this.#takenWatch.look(name);
           return;
         }
         if (mode === "standby" || (await this.#isEnd(name))) {
@@ -223,21 +220,8 @@ class Service {
     }
   }
 
-  /** PostgreSQL was sent to `pg_wal` for a segment: what is left of it here has served. */
-  #noticeTook(name: string): void {
-    const took = inSpool(this.#options.spool, "took", name);
-    if (!existsSync(took)) return;
-    rmSync(took, { force: true });
-    const path = this.prefetcher.ready.get(name);
-    if (path === undefined) return;
-    rmSync(path, { force: true });
-    this.#noticeTaken(name);
-  }
-
-  #noticeTaken(name: string): void {
+  #taken(name: string): void {
     const { spool, source, onTaken } = this.#options;
-    const path = this.prefetcher.ready.get(name);
-    if (path === undefined || existsSync(path)) return;
     this.lastAskedAt = this.#clock.now();
     this.#served = [...this.#served, ...(this.#askers.get(name) ?? [])].slice(-64);
     this.#askers.delete(name);

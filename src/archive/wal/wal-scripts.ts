@@ -61,6 +61,10 @@ function quote(path: string): string {
 function restoreScript(dir: string, { mode = "standby", fallback }: WalScriptOptions): string {
   const strict = mode === "recover-to-end";
   const trouble = strict ? 255 : 1;
+  // what `placed` says, for a segment that came there while we wait
+  const inPlace = strict
+    ? ""
+    : `  [ "$s/placed/$1" -ef "\${2%/*}/$1" ] && { true 2>/dev/null >"$s/took/$1"; finish 1; }\n`;
   return `#!/bin/sh
 # restore_command (${mode}): moves the file $1 to $2 as soon as the courier has it ready. $3: oldest file still needed.
 # Ends with 0 when it is there, with 1 when it is not${strict ? ", proven; with 255 for any trouble" : " or nobody answers"}.
@@ -71,12 +75,7 @@ case "$1" in ''|*/*) finish ${trouble} ;; esac
 case "$3" in ''|*[!0-9A-F]*) ;; *) true 2>/dev/null >"$s/from/$3" ;; esac
 ready="$s/ready/$1"
 take() {
-${
-  strict
-    ? ""
-    : `  [ "$s/placed/$1" -ef "\${2%/*}/$1" ] && { true 2>/dev/null >"$s/took/$1"; finish 1; }
-`
-}  [ -f "$ready" ] && mv -f "$ready" "$2" && finish 0
+${inPlace}  [ -f "$ready" ] && mv -f "$ready" "$2" && finish 0
 }
 take "$1" "$2"
 ${nobodyFunctions(fallback, trouble)}

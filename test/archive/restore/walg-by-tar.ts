@@ -29,8 +29,6 @@ export async function backUpAsWalG({
   mkdirSync(join(folder, "tar_partitions"), { recursive: true });
   const { entries } = await scanDataDir(dataDir);
   const isControl = (one: string): boolean => one === "global/pg_control";
-  // PostgreSQL removes and makes it anew as it likes; no backup tool takes it
-  const isCache = (one: string): boolean => one.includes("pg_internal.init");
   const sets: Record<string, string[]> = {};
   const pack = (part: string, dir: string, names: readonly string[], slash = "/"): void => {
     const list = names.map((one) => `${one || "."}\n`).join("");
@@ -42,7 +40,7 @@ export async function backUpAsWalG({
   };
   // a part exceeds WAL-G's threshold by one file at most
   const parts = partition(
-    entries.filter(({ name: path }) => !isControl(path) && path !== "" && !isCache(path)),
+    entries.filter((entry) => !isControl(entry.name) && entry.name !== ""),
     2 ** 30,
   );
   for (const [at, part] of parts.entries()) {

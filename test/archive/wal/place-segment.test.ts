@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { openWorlds, until, type World, type Worlds } from "./courier-world.ts";
@@ -40,6 +40,18 @@ describe("a standby that is far behind", () => {
     expect([...(await placed(world)), ...(await readdir(join(world.spool.dir, "took")))]).toEqual([]);
     expect(await readdir(join(world.spool.dir, "from"))).toContain(nameOf(9));
     expect(world.faults).toEqual([]);
+  });
+
+  test("keeps in pg_wal what it has read there, also where no note of that came through", async () => {
+    const world = await farBehind(14);
+    await rm(join(world.spool.dir, "took"), { recursive: true });
+    expect(await world.restore(nameOf(13), "pg_wal/RECOVERYXLOG")).toBe(1);
+    await mkdir(join(world.spool.dir, "took"));
+    expect(await world.restore(nameOf(14), "pg_wal/RECOVERYXLOG")).toBe(1);
+    await until("that the last one is taken", () => world.taken.includes(nameOf(14)));
+    await until("a spool without them", async () => (await placed(world)).length === 0);
+    expect(world.taken).not.toContain(nameOf(13));
+    for (const number of [13, 14]) expect(existsSync(join(world.walDir, nameOf(number)))).toBe(true);
   });
 
   test("gets the segment itself where another file has its name in pg_wal", async () => {
