@@ -1,9 +1,19 @@
-import { closeSync, fchownSync, fdatasyncSync, openSync, readFileSync, unlinkSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  fchownSync,
+  fdatasyncSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  unlinkSync,
+  writeSync,
+} from "node:fs";
 import { createDecoder } from "../codec/decoder.ts";
 import { sniff, sniffedBytes } from "../codec/sniff.ts";
 import type { SegmentExpectation } from "../format/segment-check.ts";
 import type { Owner } from "../server/owned-file.ts";
 import { checkContent, type DecodedWal } from "./content-check.ts";
+import { type Placement, placeSegment } from "./place-segment.ts";
 import type { HeldObject } from "./read-object.ts";
 
 /** One WAL object to be decoded and proven, in the form in which it goes to a worker. */
@@ -15,13 +25,27 @@ export interface DecodeJob {
   /** The object's bytes, which must not change meanwhile, or a file that has them. */
   readonly source: HeldObject | string;
   readonly expected: SegmentExpectation;
-  /** A path that does not exist yet. Absent: the content is only checked. */
-  readonly dest?: string | undefined;
-  /** Another path, for the bytes as they came: to serve the file again without asking the archive. */
-  readonly keep?: string | undefined;
+  /** Where it is written to. Absent: the content is only checked. */
+  readonly dest?: NewFile | undefined;
+  /** Where the bytes go as they came: to serve the file again without asking the archive. */
+  readonly keep?: NewFile | undefined;
   readonly owner?: Owner | undefined;
   /** Whether the file has to outlive a power loss from here on. */
   readonly sync?: boolean | undefined;
+  /** Whether it goes on into a server's `pg_wal`. */
+  readonly place?: Placement | undefined;
+}
+
+/** A file that gets its name when it is whole; `half` does not exist yet, and is on the same file system. */
+export interface NewFile {
+  readonly half: string;
+  readonly whole: string;
+}
+
+/** What came of a job. */
+export interface Decoded extends DecodedWal {
+  /** Whether the server finds it in its `pg_wal`. */
+  readonly isPlaced: boolean;
 }
 
 /** Bytes of one write; see file-writer.ts for why it is not more. */
@@ -32,8 +56,8 @@ const writeBytes = 128 * 1024;
  * What is not whole and right leaves no file. Synchronous writes: meant for a worker.
  * @throws DrawbridgeError `DB_ARCHIVE_INVALID` that names the file and what is wrong with it.
  */
-export function decodeWal(job: DecodeJob): DecodedWal {
-  const { source: from, key, name, dest } = job;
+export function decodeWal(job: DecodeJob): Decoded {
+  const { source: from, key, name, dest, place } = job;
   const source = typeof from === "string" ? readFileSync(from) : Buffer.from(from.memory, 0, from.length);
   const check = checkContent(name, job.expected);
   const output = dest === undefined ? undefined : new Output(dest, job);
@@ -46,8 +70,8 @@ export function decodeWal(job: DecodeJob): DecodedWal {
     decoder.end();
     const decoded = check.end();
     if (job.keep !== undefined) keepObject(job.keep, source);
-    output?.close();
-    return decoded;
+    output?.finish();
+    return { ...decoded, isPlaced: place !== undefined && placeSegment(place, name) };
   } catch (fault) {
     output?.discard();
     throw fault;
@@ -55,14 +79,14 @@ export function decodeWal(job: DecodeJob): DecodedWal {
 }
 
 class Output {
-  readonly #path: string;
+  readonly #path: NewFile;
   readonly #file: number;
   readonly #sync: boolean;
 
-  constructor(path: string, { owner, sync = false }: Pick<DecodeJob, "owner" | "sync">) {
+  constructor(path: NewFile, { owner, sync = false }: Pick<DecodeJob, "owner" | "sync">) {
     this.#path = path;
     this.#sync = sync;
-    this.#file = openSync(path, "wx", 0o600);
+    this.#file = openSync(path.half, "wx", 0o600);
     if (owner) fchownSync(this.#file, owner.uid, owner.gid);
   }
 
@@ -72,19 +96,20 @@ class Output {
     }
   }
 
-  close(): void {
+  finish(): void {
     if (this.#sync) fdatasyncSync(this.#file);
     closeSync(this.#file);
+    renameSync(this.#path.half, this.#path.whole);
   }
 
   discard(): void {
     closeSync(this.#file);
-    unlinkSync(this.#path);
+    unlinkSync(this.#path.half);
   }
 }
 
-function keepObject(path: string, object: Buffer): void {
+function keepObject(path: NewFile, object: Buffer): void {
   const output = new Output(path, {});
   output.write(object);
-  output.close();
+  output.finish();
 }

@@ -1,14 +1,13 @@
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import { codes, DrawbridgeError, type Code } from "../../errors.ts";
-import type { DecodedWal } from "./content-check.ts";
-import type { DecodeJob } from "./decode-job.ts";
+import type { Decoded, DecodeJob } from "./decode-job.ts";
 import type { DecodeAnswer } from "./decode-worker.ts";
 
 /** Threads that decode and prove WAL, so that the main thread stays free to answer. */
 export interface DecodePool extends AsyncDisposable {
   /** Runs one job when a thread is free. @throws DrawbridgeError as `decodeWal` does. */
-  run(job: DecodeJob): Promise<DecodedWal>;
+  run(job: DecodeJob): Promise<Decoded>;
   /** Starts all threads now, so that the first job does not wait for one. */
   warm(): void;
 }
@@ -67,7 +66,7 @@ export function openDecodePool(threads: number, program = new URL("decode-worker
   };
 }
 
-async function runOn(worker: Worker, job: DecodeJob): Promise<DecodedWal> {
+async function runOn(worker: Worker, job: DecodeJob): Promise<Decoded> {
   const over = new AbortController();
   try {
     const answered = new Promise<DecodeAnswer>((resolve) => worker.once("message", resolve));

@@ -1,12 +1,11 @@
 import { getPriority, setPriority } from "node:os";
 import { parentPort } from "node:worker_threads";
 import { asDrawbridgeError } from "../../errors.ts";
-import type { DecodedWal } from "./content-check.ts";
-import { decodeWal, type DecodeJob } from "./decode-job.ts";
+import { type Decoded, decodeWal, type DecodeJob } from "./decode-job.ts";
 
 /** What a worker answers to one job. An error cannot cross with its class, so its parts do. */
 export type DecodeAnswer =
-  | { readonly decoded: DecodedWal }
+  | { readonly decoded: Decoded }
   | { readonly fault: { readonly code: string; readonly message: string } };
 
 const niceness = 10;

@@ -1,33 +1,79 @@
-import { chown, link, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { chownSync, existsSync, linkSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { link, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { readSegmentHeader, segmentHeaderBytes } from "../format/segment-check.ts";
+import { segmentStart } from "../format/wal-names.ts";
 import { inSpool, type Spool } from "./spool.ts";
+import type { WalSource } from "./wal-source.ts";
 
 // A standby whose restore_command says "not there" looks into its pg_wal next (`xlogrecovery.c`, XLogFileReadAnyTLI). What lies
 // there already, proven and synced, is read without a move, without PostgreSQL's own two syncs of each restored file
 // (KeepFileRestoredFromArchive), and without a process beyond the one shell. `placed/` has a second name of each such file: only what
 // is the same file in both places is passed on by restore_command.
 
+/** Between which two directories, on one file system. */
+export interface Placement {
+  readonly spool: Spool;
+  /** The server's `pg_wal`. */
+  readonly walDir: string;
+}
+
 /**
- * Puts a segment that lies in `placed/` into `pg_wal` as well. `false`: PostgreSQL has a file of that name, or `pg_wal` is not there or
- * on another file system; then it lies in `ready/`.
+ * Puts a segment that lies in `placed/` into `pg_wal` as well, in place of what PostgreSQL has of that name: an old file that is to be
+ * used again, since one that is good would have been recalled. `false`: `pg_wal` is not there or on another file system; then it
+ * lies in `ready/`. Synchronous: meant for a worker.
  */
-export async function placeSegment(spool: Spool, walDir: string, name: string): Promise<boolean> {
+export function placeSegment({ spool, walDir }: Placement, name: string): boolean {
   const placed = inSpool(spool, "placed", name);
+  const second = inSpool(spool, "placed", `.${name}`);
   try {
     // as PostgreSQL marks what it has restored: or it would go to the server's own archive after a promotion
     const mark = join(walDir, "archive_status", `${name}.done`);
-    await writeFile(mark, "", { mode: 0o600 });
-    if (spool.owner) await chown(mark, spool.owner.uid, spool.owner.gid);
-    await link(placed, join(walDir, name));
+    writeFileSync(mark, "", { mode: 0o600 });
+    if (spool.owner) chownSync(mark, spool.owner.uid, spool.owner.gid);
+    linkSync(placed, second);
+    renameSync(second, join(walDir, name));
     return true;
   } catch {
-    await rename(placed, inSpool(spool, "ready", name));
+    rmSync(second, { force: true });
+    renameSync(placed, inSpool(spool, "ready", name));
     return false;
   }
 }
 
+/**
+ * Sends PostgreSQL once more to a segment that it has had and that lies in its `pg_wal`, proven anew. `false`: it is not there, or not
+ * whole, or an old file that waits under this name to be used again.
+ */
+export async function recallSegment(
+  { spool, walDir }: Placement,
+  name: string,
+  source: Pick<WalSource, "verifyFile">,
+): Promise<boolean> {
+  const inWal = join(walDir, name);
+  // nearly always, and then without a detour through another thread
+  if (!existsSync(inWal)) return false;
+  try {
+    if (!(await beginsAs(name, inWal))) return false;
+    await source.verifyFile(name, inWal);
+    await link(inWal, inSpool(spool, "placed", name));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** A look at the first bytes, before a thread reads all of them. */
+async function beginsAs(name: string, path: string): Promise<boolean> {
+  await using file = await open(path);
+  const head = Buffer.alloc(segmentHeaderBytes);
+  const { bytesRead } = await file.read(head);
+  const { startLsn, segmentBytes } = readSegmentHeader(head.subarray(0, bytesRead), name);
+  return startLsn === segmentStart(name, segmentBytes);
+}
+
 /** Takes back what nobody has asked for: its place in `pg_wal`, if that is still ours, and its mark. */
-export async function withdrawSegment(spool: Spool, walDir: string, name: string): Promise<void> {
+export async function withdrawSegment({ spool, walDir }: Placement, name: string): Promise<void> {
   const [placed, inWal] = [inSpool(spool, "placed", name), join(walDir, name)];
   if (await isSameFile(placed, inWal)) {
     await rm(inWal, { force: true });
@@ -36,10 +82,16 @@ export async function withdrawSegment(spool: Spool, walDir: string, name: string
   await rm(placed, { force: true });
 }
 
-/** What an earlier courier has placed lies in `ready/` from now on; what it put into `pg_wal` stays there and is right. */
-export async function recallPlaced(spool: Spool): Promise<void> {
+/**
+ * What an earlier courier has placed lies in `ready/` from now on; what it put into `pg_wal` stays there and is right. What it has left half
+ * goes.
+ */
+export async function inheritPlaced(spool: Spool): Promise<void> {
   for (const name of await readdir(inSpool(spool, "placed"))) {
     await rename(inSpool(spool, "placed", name), inSpool(spool, "ready", name));
+  }
+  for (const name of await readdir(inSpool(spool, "ready"))) {
+    if (name.startsWith(".")) await rm(inSpool(spool, "ready", name), { force: true });
   }
 }
 

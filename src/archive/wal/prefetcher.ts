@@ -1,26 +1,18 @@
-import { readdir, rename, rm } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import type { Clock } from "../../clock.ts";
 import type { Log } from "../../log.ts";
 import { parseHistory, timelineOf, type TimelineHistory } from "../format/timeline-history.ts";
 import { walKind } from "../format/wal-names.ts";
-import { placeSegment, withdrawSegment } from "./place-segment.ts";
+import { HandOver, type HandOverOptions } from "./hand-over.ts";
 import { segmentsAfter } from "./plan-segments.ts";
 import { inSpool, type Spool } from "./spool.ts";
-import type { WalSource } from "./wal-source.ts";
 
 /** How far ahead and how hard segments are fetched. */
-export interface PrefetchOptions {
-  readonly spool: Spool;
-  readonly source: WalSource;
-  /** `pg_wal` of a standby; absent: PostgreSQL itself moves every segment there. */
-  readonly walDir?: string | undefined;
+export interface PrefetchOptions extends HandOverOptions {
   /** Bytes of segments that may lie ready or be on their way; 1 GiB unless told, and never less than two segments. */
   readonly budgetBytes?: number | undefined;
-  /** How old a listing may be that tells PostgreSQL that a file is not there, in milliseconds. */
-  readonly missFreshMs: number;
   readonly log: Log;
   readonly clock: Clock;
-  readonly signal: AbortSignal;
 }
 
 /** Fetches at once. */
@@ -32,6 +24,7 @@ const staleMs = 2_000;
 /** Keeps `ready/` filled with the segments that come next. What is decided between two awaits holds. */
 export class Prefetcher {
   readonly #options: PrefetchOptions;
+  readonly #handOver: HandOver;
   /** Each with the path that it is taken from. */
   readonly #ready = new Map<string, string>();
   readonly #busy = new Map<string, Promise<boolean>>();
@@ -39,12 +32,15 @@ export class Prefetcher {
   /** Asked for and not taken yet: not to be thrown out for being off the plan. */
   readonly #wanted = new Set<string>();
   readonly #histories = new Map<number, TimelineHistory>();
+  /** What PostgreSQL asked for last. */
+  #question: string | undefined;
   #start: string | undefined;
   #last: string | undefined;
   #restUntilMs = 0;
 
   constructor(options: PrefetchOptions) {
     this.#options = options;
+    this.#handOver = new HandOver(options);
   }
 
   /** Segments that lie ready. */
@@ -82,40 +78,28 @@ export class Prefetcher {
   /** Brings a file that PostgreSQL waits for. `false`: the archive does not have it. */
   async want(name: string): Promise<boolean> {
     this.#wanted.add(name);
-    const path = this.#ready.get(name);
-    // it was not found in pg_wal, or it would not be asked for
-    if (path !== undefined && this.#isPlaced(name)) {
-      const ready = inSpool(this.#options.spool, "ready", name);
-      this.#ready.set(name, ready);
-      await rename(path, ready);
-    }
-    return this.#bring(name);
+    // twice in a row: it could not read what lies in pg_wal
+    const recall = name !== this.#question;
+    this.#question = name;
+    if (this.#handOver.isPlaced(name, this.#ready.get(name))) this.#ready.set(name, await this.#handOver.unplace(name));
+    return this.#bring(name, recall);
   }
 
   /** PostgreSQL has taken a segment: the window moves on. */
   taken(name: string): void {
     this.#ready.delete(name);
+    this.#handOver.taken(name);
     this.#last = name;
     for (const other of this.#wanted) if (other.slice(8) <= name.slice(8)) this.#wanted.delete(other);
     const plan = new Set(this.#plan());
     for (const [other, path] of this.#ready) {
       if (plan.has(other) || this.#wanted.has(other)) continue;
-      // one that PostgreSQL may have read is its own by now: it needs it again when it starts anew
-      const isAhead = other.slice(8) > name.slice(8);
-      const gone = isAhead && this.#isPlaced(other) ? this.#withdraw(other) : rm(path, { force: true });
       this.#ready.delete(other);
-      void gone.catch(() => undefined);
+      // one that PostgreSQL may have read is its own by now: it needs it again when it starts anew
+      const mayBeRead = other.slice(8) <= name.slice(8);
+      void this.#handOver.withdraw(other, path, mayBeRead).catch(() => undefined);
     }
     this.#pump();
-  }
-
-  #isPlaced(name: string): boolean {
-    return this.#ready.get(name) === inSpool(this.#options.spool, "placed", name);
-  }
-
-  async #withdraw(name: string): Promise<void> {
-    const { spool, walDir } = this.#options;
-    if (walDir !== undefined) await withdrawSegment(spool, walDir, name);
   }
 
   /** Goes on after a rest. */
@@ -142,29 +126,26 @@ export class Prefetcher {
   }
 
   /** Joins a fetch that is on its way. */
-  async #bring(name: string): Promise<boolean> {
+  async #bring(name: string, recall = true): Promise<boolean> {
     if (this.#ready.has(name)) return true;
     const running = this.#busy.get(name);
     if (running) return running;
-    const work = this.#fetch(name).finally(() => this.#busy.delete(name));
+    const work = this.#fetch(name, recall).finally(() => this.#busy.delete(name));
     this.#busy.set(name, work);
     return work;
   }
 
-  async #fetch(name: string): Promise<boolean> {
-    const { source, spool, walDir, signal, missFreshMs } = this.#options;
-    const isSegment = walKind(name) === "segment";
-    const keepDir = isSegment ? inSpool(spool, "kept") : undefined;
-    // PostgreSQL runs, and is so far behind that syncing does not keep it waiting
-    const isAhead = isSegment && this.#last !== undefined && this.#ready.size >= atOnce && !this.#wanted.has(name);
-    const place = walDir !== undefined && isAhead;
-    let path = inSpool(spool, place ? "placed" : "ready", name);
-    const found = await source.fetch(name, path, { keepDir, freshMs: missFreshMs, sync: place, signal });
-    if (place && found && !(await placeSegment(spool, walDir, name))) path = inSpool(spool, "ready", name);
+  async #fetch(name: string, recall: boolean): Promise<boolean> {
+    const found = await this.#handOver.bring(name, { place: this.#isFarBehind(name), recall });
     if (found?.history !== undefined) this.#histories.set(timelineOf(name), parseHistory(found.history, name));
     // a client that waited may have it already: whoever looks for what was taken will see that
-    if (found && isSegment) this.#ready.set(name, path);
+    if (found && walKind(name) === "segment") this.#ready.set(name, found.path);
     return found !== undefined;
+  }
+
+  /** Whether PostgreSQL runs, and has so far to go to this segment that syncing it does not keep it waiting. */
+  #isFarBehind(name: string): boolean {
+    return this.#last !== undefined && !this.#wanted.has(name) && this.#plan().indexOf(name) >= atOnce;
   }
 
   #slots(segmentBytes: number): number {

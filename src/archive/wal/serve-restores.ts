@@ -5,7 +5,7 @@ import type { Log } from "../../log.ts";
 import { timelineOf } from "../format/timeline-history.ts";
 import { walKind } from "../format/wal-names.ts";
 import { lookWhenChanged } from "./look-when-changed.ts";
-import { recallPlaced } from "./place-segment.ts";
+import { inheritPlaced } from "./place-segment.ts";
 import { Prefetcher, readySegments } from "./prefetcher.ts";
 import { proveEnd } from "./prove-end.ts";
 import { pruneKept } from "./prune-kept.ts";
@@ -70,7 +70,7 @@ export async function serveRestores(options: ServeRestoresOptions): Promise<Rest
   if (!(await claimSpool(spool))) {
     throw new DrawbridgeError("DB_CONFIG", `another process serves the spool ${spool.dir}`);
   }
-  options.source.warm();
+  options.source.warm(options.signal);
   const service = new Service(options);
   await service.takeOver();
   return {
@@ -117,7 +117,7 @@ class Service {
   async takeOver(): Promise<void> {
     const { spool } = this.#options;
     await emptySpool(spool, ["answer", "took"]);
-    await recallPlaced(spool);
+    await inheritPlaced(spool);
     const left = await readySegments(spool);
     if (await isOfThisBoot(spool)) await this.prefetcher.adopt(left);
     else await emptySpool(spool, ["ready", "kept"]);

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { readdir, rename, rm } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { systemClock, type Clock } from "../../clock.ts";
 import { DrawbridgeError } from "../../errors.ts";
@@ -8,11 +8,11 @@ import { historyName, parseHistory, type TimelineHistory } from "../format/timel
 import { parseWalObject } from "../format/wal-names.ts";
 import type { Owner } from "../server/owned-file.ts";
 import type { ObjectInfo, ObjectStore } from "../store/object-store.ts";
-import type { DecodedWal } from "./content-check.ts";
-import type { DecodeJob } from "./decode-job.ts";
+import type { Decoded, DecodeJob, NewFile } from "./decode-job.ts";
 import { openDecodePool, type DecodePool } from "./decode-pool.ts";
+import type { Placement } from "./place-segment.ts";
 import { ObjectMemory, readObject } from "./read-object.ts";
-import { extensionOf, isReadable, openWalIndex, type FindOptions, type WalIndex } from "./wal-index.ts";
+import { extensionOf, findWal, isReadable, openWalIndex, type FindOptions, type WalIndex } from "./wal-index.ts";
 
 /** Where WAL comes from, and what it has to fit. */
 export interface WalSourceOptions {
@@ -34,10 +34,12 @@ export interface FetchOptions extends FindOptions {
   readonly keepDir?: string | undefined;
   /** Whether the file has to outlive a power loss once this resolves. */
   readonly sync?: boolean | undefined;
+  /** Whether a segment goes on into `pg_wal`; then its destination has to be in the spool's `placed/`. */
+  readonly place?: Placement | undefined;
 }
 
 type Job = Omit<DecodeJob, "expected" | "owner">;
-type Target = Pick<DecodeJob, "dest" | "sync"> & { readonly keepDir?: string | undefined };
+type Target = Pick<DecodeJob, "dest" | "sync" | "place"> & { readonly keepDir?: string | undefined };
 
 /**
  * The WAL of one archive. Every method throws what the store throws, and `DB_ARCHIVE_INVALID`, naming the object, for
@@ -63,9 +65,11 @@ export class WalSource implements AsyncDisposable {
     this.index = openWalIndex(options.store, () => this.#clock.now().getTime());
   }
 
-  /** Makes ready for many files, of which the first will be waited for. */
-  warm(): void {
+  /** Makes ready for many files, of which the first will be waited for: threads, and the way to the archive by a listing. */
+  warm(signal?: AbortSignal): void {
     this.#pool.warm();
+    // any trouble will be seen by whoever asks
+    findWal(this.store, historyName(1), signal).catch(() => undefined);
   }
 
   /** What is known of the cluster so far. */
@@ -81,28 +85,26 @@ export class WalSource implements AsyncDisposable {
    * Brings one file to `dest`, which gets its name only when the content is whole and proven. `undefined` only when a
    * listing has proven that it is not there.
    */
-  async fetch(name: string, dest: string, options: FetchOptions = {}): Promise<DecodedWal | undefined> {
-    const { keepDir, sync, signal } = options;
-    const half = join(dirname(dest), `.${randomUUID()}`);
-    const target = { dest: half, keepDir, sync };
+  async fetch(name: string, dest: string, options: FetchOptions = {}): Promise<Decoded | undefined> {
+    const { keepDir, sync, place } = options;
+    const file = newFile(dest);
+    const target = { dest: file, keepDir, sync, place };
     try {
-      const found = (await this.#readKept(name, target)) ?? (await this.#readAny(name, target, options));
-      signal?.throwIfAborted();
-      if (found) await rename(half, dest);
-      return found;
+      return (await this.#readKept(name, target)) ?? (await this.#readAny(name, target, options));
     } catch (fault) {
-      await rm(half, { force: true });
+      // a thread that died has left it
+      await rm(file.half, { force: true });
       throw fault;
     }
   }
 
   /** Reads and proves one object that holds `name`, and keeps nothing. `undefined`: it is gone. */
-  async verify(name: string, object: ObjectInfo, signal?: AbortSignal): Promise<DecodedWal | undefined> {
+  async verify(name: string, object: ObjectInfo, signal?: AbortSignal): Promise<Decoded | undefined> {
     return this.#read(name, object, {}, signal);
   }
 
   /** Proves a file that lies on disk as PostgreSQL wants it. */
-  async verifyFile(name: string, path: string): Promise<DecodedWal> {
+  async verifyFile(name: string, path: string): Promise<Decoded> {
     return this.#decode({ key: name, name, source: path });
   }
 
@@ -118,7 +120,7 @@ export class WalSource implements AsyncDisposable {
   }
 
   /** Asks each object that holds the file, once more after a listing that turned out to be old. */
-  async #readAny(name: string, target: Target, options: FindOptions): Promise<DecodedWal | undefined> {
+  async #readAny(name: string, target: Target, options: FindOptions): Promise<Decoded | undefined> {
     for (let attempt = 1; attempt <= 2; attempt += 1) {
       const objects = await this.index.find(name, attempt === 1 ? options : { signal: options.signal });
       if (objects.length === 0) return undefined;
@@ -135,7 +137,7 @@ export class WalSource implements AsyncDisposable {
     objects: readonly ObjectInfo[],
     target: Target,
     signal: AbortSignal | undefined,
-  ): Promise<DecodedWal | undefined> {
+  ): Promise<Decoded | undefined> {
     let fault: DrawbridgeError | undefined;
     const usual = objects.filter((object) => extensionOf(object) === this.#lastExtension);
     for (const object of new Set([...usual, ...objects])) {
@@ -157,28 +159,25 @@ export class WalSource implements AsyncDisposable {
   async #read(
     name: string,
     object: ObjectInfo,
-    { dest, sync, keepDir }: Target,
+    { dest, sync, place, keepDir }: Target,
     signal: AbortSignal | undefined,
-  ): Promise<DecodedWal | undefined> {
+  ): Promise<Decoded | undefined> {
     const { key } = object;
     if (!isReadable(object)) {
       throw new DrawbridgeError("DB_ARCHIVE_INVALID", `${key} is in a form that Drawbridge does not read`);
     }
     const source = await readObject(this.store, key, { memory: this.#memory, clock: this.#clock, signal });
     if (!source) return undefined;
-    const keep = keepDir === undefined ? undefined : join(keepDir, `.${randomUUID()}`);
-    const decoded = await this.#decode({ key, name, source, dest, sync, keep }).finally(() =>
+    const keep = keepDir === undefined ? undefined : newFile(join(keepDir, basename(key)));
+    const decoded = await this.#decode({ key, name, source, dest, sync, place, keep }).finally(() =>
       this.#memory.giveBack(source.memory),
     );
-    if (keep !== undefined && keepDir !== undefined) {
-      await rename(keep, join(keepDir, basename(key)));
-      this.#kept?.set(name, basename(key));
-    }
+    if (keep !== undefined) this.#kept?.set(name, basename(key));
     return decoded;
   }
 
   /** From the objects that were kept; what is damaged or pruned there is fetched again. */
-  async #readKept(name: string, { keepDir, ...target }: Target): Promise<DecodedWal | undefined> {
+  async #readKept(name: string, { keepDir, ...target }: Target): Promise<Decoded | undefined> {
     if (keepDir === undefined) return undefined;
     this.#kept ??= await readKeptNames(keepDir);
     const kept = this.#kept.get(name);
@@ -188,16 +187,21 @@ export class WalSource implements AsyncDisposable {
     } catch {
       this.#kept.delete(name);
       await rm(join(keepDir, kept), { force: true });
-      if (target.dest !== undefined) await rm(target.dest, { force: true });
+      if (target.dest !== undefined) await rm(target.dest.half, { force: true });
       return undefined;
     }
   }
 
-  async #decode(job: Job): Promise<DecodedWal> {
+  async #decode(job: Job): Promise<Decoded> {
     const decoded = await this.#pool.run({ ...job, expected: this.known(), owner: this.#options.owner });
     if (decoded.facts) this.#learned = decoded.facts;
     return decoded;
   }
+}
+
+/** Under a name of its own beside it until it is whole. */
+function newFile(whole: string): NewFile {
+  return { half: join(dirname(whole), `.${randomUUID()}`), whole };
 }
 
 async function readKeptNames(keepDir: string): Promise<Map<string, string>> {

@@ -17,8 +17,8 @@ afterAll(() => rmSync(home, { recursive: true }));
 
 /** Decodes an object as a courier's thread does; what PostgreSQL would get, or the refusal. */
 async function served(object: Buffer, extension: Extension = "", knows = true): Promise<Buffer | string> {
-  const dest = join(home, "segment");
-  rmSync(dest, { force: true });
+  const dest = { half: join(home, ".segment"), whole: join(home, "segment") };
+  rmSync(dest.whole, { force: true });
   const source = { memory: new SharedArrayBuffer(object.length), length: object.length };
   new Uint8Array(source.memory).set(object);
   try {
@@ -27,10 +27,10 @@ async function served(object: Buffer, extension: Extension = "", knows = true): 
     const { code, message } = asDrawbridgeError(thrown);
     expect(code).toBe("DB_ARCHIVE_INVALID");
     expect(message).toContain(name);
-    expect(existsSync(dest)).toBe(false);
+    expect([existsSync(dest.half), existsSync(dest.whole)]).toEqual([false, false]);
     return message;
   }
-  return readFileSync(dest);
+  return readFileSync(dest.whole);
 }
 
 function changed(change: (bytes: Buffer) => unknown, from = good): Buffer {

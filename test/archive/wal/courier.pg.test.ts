@@ -143,6 +143,24 @@ describe("a standby that is far behind", () => {
   });
 });
 
+describe("a standby that is started again", () => {
+  test("replays out of its pg_wal what it has had, while the archive cannot be reached", async () => {
+    await using source = await startSource();
+    await using replica = await source.copy("standby");
+    const names = await writeSegments(source, 1, 12);
+    const reach = { isBroken: false };
+    await using courier = await startCourier(replica, breakableStore(folderStore(source.archive), reach), "standby");
+    replica.start();
+    await rowsArrive(replica, 12);
+    reach.isBroken = true;
+    await replica.crash();
+    replica.start();
+    await rowsArrive(replica, 12);
+    // it may have asked for what comes next
+    expect(courier.faults.filter((fault) => names.some((name) => fault.includes(name)))).toEqual([]);
+  });
+});
+
 describe.each([undefined, 17] as const)("recovery to the end (PostgreSQL %s)", (version) => {
   const mode = "recover-to-end";
 
@@ -186,6 +204,19 @@ function expiringStore(store: ObjectStore, name: string): ObjectStore {
     get: (key, options) => {
       if (!key.includes(name)) return store.get(key, options);
       return Promise.reject(new DrawbridgeError("DB_ARCHIVE_ACCESS", `${key}: ExpiredToken`));
+    },
+  };
+}
+
+function breakableStore(store: ObjectStore, reach: { readonly isBroken: boolean }): ObjectStore {
+  const broken = (key: string): Promise<never> =>
+    Promise.reject(new DrawbridgeError("DB_ARCHIVE_ACCESS", `${key}: not reached`));
+  return {
+    ...store,
+    get: (key, options) => (reach.isBroken ? broken(key) : store.get(key, options)),
+    async *list(under, options) {
+      if (reach.isBroken) await broken(under);
+      yield* store.list(under, options);
     },
   };
 }
