@@ -1,13 +1,4 @@
-import {
-  closeSync,
-  fchownSync,
-  fdatasyncSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  unlinkSync,
-  writeSync,
-} from "node:fs";
+import { closeSync, fchownSync, fdatasyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from "node:fs";
 import { createDecoder } from "../codec/decoder.ts";
 import { sniff, sniffedBytes } from "../codec/sniff.ts";
 import type { SegmentExpectation } from "../format/segment-check.ts";
@@ -82,6 +73,7 @@ class Output {
   readonly #path: NewFile;
   readonly #file: number;
   readonly #sync: boolean;
+  #isOpen = true;
 
   constructor(path: NewFile, { owner, sync = false }: Pick<DecodeJob, "owner" | "sync">) {
     this.#path = path;
@@ -98,13 +90,20 @@ class Output {
 
   finish(): void {
     if (this.#sync) fdatasyncSync(this.#file);
-    closeSync(this.#file);
+    this.#close();
     renameSync(this.#path.half, this.#path.whole);
   }
 
+  /** Also after a `finish` that failed, or was in vain. */
   discard(): void {
-    closeSync(this.#file);
-    unlinkSync(this.#path.half);
+    this.#close();
+    rmSync(this.#path.half, { force: true });
+  }
+
+  /** Once: the number may be another thread's file by then. */
+  #close(): void {
+    if (this.#isOpen) closeSync(this.#file);
+    this.#isOpen = false;
   }
 }
 

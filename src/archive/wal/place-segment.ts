@@ -1,4 +1,14 @@
-import { chownSync, existsSync, linkSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chownSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  openSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { link, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { readSegmentHeader, segmentHeaderBytes } from "../format/segment-check.ts";
@@ -33,11 +43,22 @@ export function placeSegment({ spool, walDir }: Placement, name: string): boolea
     if (spool.owner) chownSync(mark, spool.owner.uid, spool.owner.gid);
     linkSync(placed, second);
     renameSync(second, join(walDir, name));
+    // a server that was promoted and loses power right afterwards finds its WAL here only
+    syncDir(walDir);
     return true;
   } catch {
     rmSync(second, { force: true });
     renameSync(placed, inSpool(spool, "ready", name));
     return false;
+  }
+}
+
+function syncDir(path: string): void {
+  const dir = openSync(path, "r");
+  try {
+    fsyncSync(dir);
+  } finally {
+    closeSync(dir);
   }
 }
 

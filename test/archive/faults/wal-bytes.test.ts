@@ -148,3 +148,11 @@ describe("a WAL object in each compression", { timeout }, () => {
     }
   });
 });
+
+test("a segment that cannot get its name is told with the reason, and leaves nothing", () => {
+  const source = { memory: new SharedArrayBuffer(good.length), length: good.length };
+  new Uint8Array(source.memory).set(good);
+  const dest = { half: join(home, ".half"), whole: join(home, "nowhere", name) };
+  expect(() => decodeWal({ key: `wal_005/${name}`, name, source, dest, expected })).toThrow(/ENOENT.*nowhere/);
+  expect(existsSync(dest.half)).toBe(false);
+});
