@@ -89,6 +89,7 @@ export class Prefetcher {
   taken(name: string): void {
     this.#ready.delete(name);
     this.#handOver.taken(name);
+    if (name !== this.#question) this.#question = undefined;
     this.#last = name;
     for (const other of this.#wanted) if (other.slice(8) <= name.slice(8)) this.#wanted.delete(other);
     const plan = new Set(this.#plan());

@@ -51,12 +51,12 @@ export class TakenWatch {
 
   /** PostgreSQL was sent to `pg_wal`: what is left of the segment here has served. */
   #readNote(name: string): void {
-    const { spool, ready } = this.#options;
+    const { spool } = this.#options;
     const took = inSpool(spool, "took", name);
     if (name === "" || !existsSync(took)) return;
     rmSync(took, { force: true });
-    const path = ready.get(name);
-    if (path !== undefined) rmSync(path, { force: true });
+    // also where we have not heard yet that it lies there: whoever hears of it then sees that it is gone
+    rmSync(inSpool(spool, "placed", name), { force: true });
     this.look(name);
   }
 }

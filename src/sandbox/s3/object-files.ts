@@ -77,6 +77,9 @@ async function describe(key: string, path: string): Promise<StoredObject | undef
   return { key, path, sizeBytes: Number(facts.size), lastModified: facts.mtime, etag };
 }
 
+/** What a folder store (Heroku's archive is written by one) has not finished: S3 never shows an upload that goes on. */
+const half = /\.[0-9a-f-]{36}\.part$/;
+
 async function list(bucketPath: string, prefix: string): Promise<StoredObject[]> {
   const folder = prefix.slice(0, prefix.lastIndexOf("/") + 1);
   if (folder !== "" && !isSafeKey(folder.slice(0, -1))) return [];
@@ -84,7 +87,7 @@ async function list(bucketPath: string, prefix: string): Promise<StoredObject[]>
   const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
   const keyed = files
     .map((path) => ({ path, key: path.slice(bucketPath.length + 1) }))
-    .filter(({ key }) => key.startsWith(prefix));
+    .filter(({ key }) => key.startsWith(prefix) && !half.test(key));
   const objects = await Promise.all(keyed.map(({ key, path }) => describe(key, path)));
   const found = objects.filter((object) => object !== undefined);
   return found.toSorted((a, b) => Buffer.compare(Buffer.from(a.key), Buffer.from(b.key)));
