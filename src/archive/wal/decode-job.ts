@@ -109,6 +109,11 @@ class Output {
 
 function keepObject(path: NewFile, object: Buffer): void {
   const output = new Output(path, {});
-  output.write(object);
-  output.finish();
+  try {
+    output.write(object);
+    output.finish();
+  } catch (fault) {
+    output.discard();
+    throw fault;
+  }
 }

@@ -1,4 +1,5 @@
-import { rename, rm } from "node:fs/promises";
+import { renameSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { walKind } from "../format/wal-names.ts";
 import type { Decoded } from "./decode-job.ts";
 import { recallSegment, withdrawSegment } from "./place-segment.ts";
@@ -66,11 +67,14 @@ export class HandOver {
     return path === inSpool(this.#options.spool, "placed", name);
   }
 
-  /** PostgreSQL has asked for what lies in `pg_wal`, so it does not find it there: from now on it gets it by hand. */
-  async unplace(name: string): Promise<string> {
+  /**
+   * PostgreSQL has asked for what lies in `pg_wal`, so it does not find it there: from now on it gets it by hand. Gives the new path, at
+   * once: who looks in between for what is gone from the old one would take it for taken.
+   */
+  unplace(name: string): string {
     const { spool } = this.#options;
     const ready = inSpool(spool, "ready", name);
-    await rename(inSpool(spool, "placed", name), ready);
+    renameSync(inSpool(spool, "placed", name), ready);
     return ready;
   }
 

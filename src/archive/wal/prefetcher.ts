@@ -32,7 +32,7 @@ export class Prefetcher {
   /** Asked for and not taken yet: not to be thrown out for being off the plan. */
   readonly #wanted = new Set<string>();
   readonly #histories = new Map<number, TimelineHistory>();
-  /** What PostgreSQL asked for last. */
+  /** The segment that PostgreSQL asked for last, unless it has taken another one since. */
   #question: string | undefined;
   #start: string | undefined;
   #last: string | undefined;
@@ -78,10 +78,10 @@ export class Prefetcher {
   /** Brings a file that PostgreSQL waits for. `false`: the archive does not have it. */
   async want(name: string): Promise<boolean> {
     this.#wanted.add(name);
-    // twice in a row: it could not read what lies in pg_wal
+    // twice in a row, but for the histories that it looks for in between: it could not read what lies in pg_wal
     const recall = name !== this.#question;
-    this.#question = name;
-    if (this.#handOver.isPlaced(name, this.#ready.get(name))) this.#ready.set(name, await this.#handOver.unplace(name));
+    if (walKind(name) === "segment") this.#question = name;
+    if (this.#handOver.isPlaced(name, this.#ready.get(name))) this.#ready.set(name, this.#handOver.unplace(name));
     return this.#bring(name, recall);
   }
 

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
@@ -46,6 +46,19 @@ afterAll(async () => {
 });
 
 describe("the S3 stand-in", () => {
+  it("shows no upload that goes on: what a folder store has not finished is not listed", async () => {
+    const whole = join(root, "b/going.lzo");
+    const half = `${whole}.a1e2eac6-246c-41bd-a162-f3d9adb15698.part`;
+    const keys = async (): Promise<unknown> => {
+      const { Contents = [] } = await client.send(new ListObjectsV2Command({ Bucket: "b", Prefix: "going" }));
+      return Contents.map(({ Key }) => Key);
+    };
+    await writeFile(half, "text");
+    expect(await keys()).toEqual([]);
+    await rename(half, whole);
+    expect(await keys()).toEqual(["going.lzo"]);
+  });
+
   it("takes what the SDK sends with its default checksums, chunked bodies included, and keeps plain files", async () => {
     await client.send(new PutObjectCommand({ Bucket: "b", Key: "one", Body: "text" }));
     const big = Buffer.alloc(400_000, "ab");
