@@ -1,7 +1,7 @@
 import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { readdir, rm } from "node:fs/promises";
+import { open, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { usualSegmentBytes } from "../../../src/archive/format/wal-names.ts";
@@ -158,6 +158,24 @@ describe("a standby that is started again", () => {
     await rowsArrive(replica, 12);
     // it may have asked for what comes next
     expect(courier.faults.filter((fault) => names.some((name) => fault.includes(name)))).toEqual([]);
+  });
+
+  test("gets from the archive what lies damaged in its pg_wal, where only a record's checksum tells", async () => {
+    await using source = await startSource();
+    await using replica = await source.copy("standby");
+    const names = await writeSegments(source, 1, 8);
+    await using courier = await startCourier(replica, folderStore(source.archive), "standby");
+    replica.start();
+    await rowsArrive(replica, 8);
+    await replica.crash();
+    const damaged = join(replica.walDir, names[4] ?? "");
+    await using file = await open(damaged, "r+");
+    await file.write(Buffer.alloc(100, 0xff), 0, 100, 300);
+    replica.start();
+    await rowsArrive(replica, 8);
+    const byHand = (name = ""): number => replica.log().split(`restored log file "${name}"`).length - 1;
+    expect([byHand(names[3]), byHand(names[4])]).toEqual([1, 2]);
+    expect(courier.faults).toEqual([]);
   });
 });
 
