@@ -11,6 +11,8 @@ import { inSpool, type Spool } from "./spool.ts";
 export interface PrefetchOptions extends HandOverOptions {
   /** Bytes of segments that may lie ready or be on their way; 1 GiB unless told, and never less than two segments. */
   readonly budgetBytes?: number | undefined;
+  /** Told of each segment as soon as it counts as ready: PostgreSQL may have been quicker than we. */
+  readonly onReady: (name: string) => void;
   readonly log: Log;
   readonly clock: Clock;
 }
@@ -139,8 +141,10 @@ export class Prefetcher {
   async #fetch(name: string, recall: boolean): Promise<boolean> {
     const found = await this.#handOver.bring(name, { place: this.#isFarBehind(name), recall });
     if (found?.history !== undefined) this.#histories.set(timelineOf(name), parseHistory(found.history, name));
-    // a client that waited may have it already: whoever looks for what was taken will see that
-    if (found && walKind(name) === "segment") this.#ready.set(name, found.path);
+    if (found && walKind(name) === "segment") {
+      this.#ready.set(name, found.path);
+      this.#options.onReady(name);
+    }
     return found !== undefined;
   }
 

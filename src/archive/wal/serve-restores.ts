@@ -108,7 +108,8 @@ class Service {
     const missFreshMs = options.mode === "standby" ? 400 : 0;
     // the end of a recovery is told by what is not there: its server shall find nothing beside what it was given
     const walDir = options.mode === "standby" ? options.walDir : undefined;
-    this.prefetcher = new Prefetcher({ ...options, walDir, clock: this.#clock, missFreshMs });
+    const onReady = (name: string): void => this.#takenWatch.look(name);
+    this.prefetcher = new Prefetcher({ ...options, walDir, clock: this.#clock, missFreshMs, onReady });
     const { ready } = this.prefetcher;
     this.#takenWatch = new TakenWatch({ spool: options.spool, ready, onTaken: (name) => this.#taken(name) });
   }
@@ -175,8 +176,6 @@ class Service {
       try {
         if (await this.prefetcher.want(name)) {
           onAnswered?.(name, "found");
-          // the client may have been quicker than we
-          this.#takenWatch.look(name);
           return;
         }
         if (mode === "standby" || (await this.#isEnd(name))) {

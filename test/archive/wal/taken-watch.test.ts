@@ -1,10 +1,13 @@
 import { existsSync } from "node:fs";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { inSpool, prepareSpool } from "../../../src/archive/wal/spool.ts";
+import { inSpool, prepareSpool, type Spool } from "../../../src/archive/wal/spool.ts";
 import { TakenWatch } from "../../../src/archive/wal/taken-watch.ts";
-import { nameOf } from "./made-wal.ts";
+import { WalSource } from "../../../src/archive/wal/wal-source.ts";
+import { systemClock } from "../../../src/clock.ts";
+import { openWorlds, until } from "./courier-world.ts";
+import { nameOf, segmentBytes } from "./made-wal.ts";
 
 test("a note that comes before the courier has heard that the segment lies in pg_wal is not lost", async () => {
   const spool = { dir: await mkdtemp("/tmp/drawbridge-taken-") };
@@ -22,4 +25,32 @@ test("a note that comes before the courier has heard that the segment lies in pg
   } finally {
     await rm(spool.dir, { recursive: true });
   }
+});
+
+/** Says "it lies in pg_wal" only when PostgreSQL has been there and the courier has seen its note. */
+class SlowToHear extends WalSource {
+  spool: Spool | undefined;
+
+  override async fetch(...args: Parameters<WalSource["fetch"]>): ReturnType<WalSource["fetch"]> {
+    const found = await super.fetch(...args);
+    if (!this.spool || found?.isPlaced !== true) return found;
+    const note = inSpool(this.spool, "took", args[0]);
+    await writeFile(note, "");
+    await until("that the note is read", () => !existsSync(note));
+    return found;
+  }
+}
+
+test("a segment that PostgreSQL has read before the courier heard of it is told at once, not at the next sweep", async () => {
+  await using worlds = await openWorlds();
+  const world = await worlds.make(14);
+  await using source = new SlowToHear({ store: world.store });
+  source.spool = world.spool;
+  // it stands still, so there is one sweep and no other
+  const clock = { ...systemClock, now: () => new Date("2026-01-01") };
+  await world.start({ walDir: world.walDir, budgetBytes: 14 * segmentBytes, source, clock });
+  expect(await world.restore(nameOf(1))).toBe(0);
+  // the first that is placed
+  await until("that it is told", () => world.taken.includes(nameOf(8)));
+  expect(await readdir(inSpool(world.spool, "placed"))).not.toContain(nameOf(8));
 });
