@@ -4,7 +4,7 @@ import { sniff, sniffedBytes } from "../codec/sniff.ts";
 import type { SegmentExpectation } from "../format/segment-check.ts";
 import type { Owner } from "../server/owned-file.ts";
 import { checkContent, type DecodedWal } from "./content-check.ts";
-import { type Placement, placeSegment } from "./place-segment.ts";
+import { type Placement, placeSegments } from "./place-segment.ts";
 import type { HeldObject } from "./read-object.ts";
 
 /** One WAL object to be decoded and proven, in the form in which it goes to a worker. */
@@ -62,7 +62,7 @@ export function decodeWal(job: DecodeJob): Decoded {
     const decoded = check.end();
     if (job.keep !== undefined) keepObject(job.keep, source);
     output?.finish();
-    return { ...decoded, isPlaced: place !== undefined && placeSegment(place, name) };
+    return { ...decoded, isPlaced: place !== undefined && placeSegments(place, [name]).length > 0 };
   } catch (fault) {
     output?.discard();
     throw fault;

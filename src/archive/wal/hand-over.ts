@@ -2,7 +2,7 @@ import { renameSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { walKind } from "../format/wal-names.ts";
 import type { Decoded } from "./decode-job.ts";
-import { recallSegment, withdrawSegment } from "./place-segment.ts";
+import { placeSegments, recallSegment, withdrawSegment } from "./place-segment.ts";
 import { inSpool, type Spool } from "./spool.ts";
 import type { FetchOptions, WalSource } from "./wal-source.ts";
 
@@ -19,8 +19,8 @@ export interface HandOverOptions {
 
 /** How one file is handed over. */
 export interface Manner {
-  /** Whether a segment is put into `pg_wal`, since it will not be asked for soon. */
-  readonly place: boolean;
+  /** Whether PostgreSQL waits for it: then it gets it as soon as it is whole, and syncs it itself. */
+  readonly isAwaited: boolean;
   /** Whether it may be the one that PostgreSQL has in `pg_wal` already. */
   readonly recall: boolean;
 }
@@ -38,13 +38,14 @@ export class HandOver {
   readonly #options: HandOverOptions;
   /** Not taken yet, and PostgreSQL's own: it had them before, and may need them without us. */
   readonly #recalled = new Set<string>();
+  #hasServer = false;
 
   constructor(options: HandOverOptions) {
     this.#options = options;
   }
 
   /** Brings one file; `undefined`: the archive does not have it. @throws DrawbridgeError as `WalSource.fetch` does. */
-  async bring(name: string, { place, recall }: Manner): Promise<HandedOver | undefined> {
+  async bring(name: string, { isAwaited, recall }: Manner): Promise<HandedOver | undefined> {
     const { spool, walDir } = this.#options;
     const ready = inSpool(spool, "ready", name);
     const byHand = (found: Decoded | undefined): HandedOver | undefined =>
@@ -57,9 +58,37 @@ export class HandOver {
       this.#recalled.add(name);
       return placed;
     }
-    if (!place) return byHand(await this.#fetch(name, ready));
+    if (isAwaited) return byHand(await this.#fetch(name, ready));
+    if (!this.#hasServer) return byHand(await this.#fetch(name, ready, { sync: true }));
     const found = await this.#fetch(name, placed.path, { sync: true, place: { spool, walDir } });
     return found?.isPlaced === true ? placed : byHand(found);
+  }
+
+  /** There is no server yet, or it will be another one: what is fetched from now on lies ready until one asks. */
+  awaitServer(): void {
+    this.#hasServer = false;
+  }
+
+  /** A server asks, so its `pg_wal` is there. */
+  meetServer(): void {
+    this.#hasServer = true;
+  }
+
+  /** Puts what lies ready, each with its path, into the server's `pg_wal` if there is one, but for what is `awaited`. */
+  placeReady(ready: Map<string, string>, awaited: ReadonlySet<string>): void {
+    const { spool, walDir } = this.#options;
+    if (walDir === undefined || !this.#hasServer) return;
+    const moved: string[] = [];
+    for (const [name, path] of ready) {
+      if (awaited.has(name) || this.isPlaced(name, path)) continue;
+      try {
+        renameSync(path, inSpool(spool, "placed", name));
+        moved.push(name);
+      } catch {
+        // PostgreSQL takes it at this moment
+      }
+    }
+    for (const name of placeSegments({ spool, walDir }, moved)) ready.set(name, inSpool(spool, "placed", name));
   }
 
   /** Whether PostgreSQL is sent to `pg_wal` for it. */

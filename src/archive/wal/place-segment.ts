@@ -29,11 +29,24 @@ export interface Placement {
 }
 
 /**
- * Puts a segment that lies in `placed/` into `pg_wal` as well, in place of what PostgreSQL has of that name: an old file that is to be
- * used again, since one that is good would have been recalled. `false`: `pg_wal` is not there or on another file system; then it
- * lies in `ready/`. Synchronous: meant for a worker.
+ * Puts segments that lie in `placed/`, synced, into `pg_wal` as well, in place of what PostgreSQL has of these names: an old file that is
+ * to be used again, or the same content. Gives those that lie there now; the others, since `pg_wal` is not there or on another file
+ * system, lie in `ready/`. Synchronous, with one flush to the disk.
  */
-export function placeSegment({ spool, walDir }: Placement, name: string): boolean {
+export function placeSegments(placement: Placement, names: readonly string[]): string[] {
+  const { spool, walDir } = placement;
+  const done = names.filter((name) => linkIntoWal(placement, name));
+  try {
+    // a server that was promoted and loses power right afterwards finds its WAL here only
+    if (done.length > 0) syncDir(walDir);
+    return done;
+  } catch {
+    for (const name of done) renameSync(inSpool(spool, "placed", name), inSpool(spool, "ready", name));
+    return [];
+  }
+}
+
+function linkIntoWal({ spool, walDir }: Placement, name: string): boolean {
   const placed = inSpool(spool, "placed", name);
   const second = inSpool(spool, "placed", `.${name}`);
   try {
@@ -43,13 +56,13 @@ export function placeSegment({ spool, walDir }: Placement, name: string): boolea
     if (spool.owner) chownSync(mark, spool.owner.uid, spool.owner.gid);
     linkSync(placed, second);
     renameSync(second, join(walDir, name));
-    // a server that was promoted and loses power right afterwards finds its WAL here only
-    syncDir(walDir);
     return true;
   } catch {
-    rmSync(second, { force: true });
     renameSync(placed, inSpool(spool, "ready", name));
     return false;
+  } finally {
+    // also where all went well: two names of one file are left as they are by rename
+    rmSync(second, { force: true });
   }
 }
 

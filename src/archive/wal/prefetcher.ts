@@ -1,4 +1,4 @@
-import { readdir, rm } from "node:fs/promises";
+import { open, readdir, rm } from "node:fs/promises";
 import type { Clock } from "../../clock.ts";
 import type { Log } from "../../log.ts";
 import { parseHistory, timelineOf, type TimelineHistory } from "../format/timeline-history.ts";
@@ -62,6 +62,7 @@ export class Prefetcher {
       const path = inSpool(spool, "ready", name);
       try {
         await source.verifyFile(name, path);
+        await sync(path);
         this.#ready.set(name, path);
       } catch (fault) {
         log.debug({ name, fault: String(fault) }, "a segment left in the spool is not good; it is fetched again");
@@ -74,6 +75,7 @@ export class Prefetcher {
   startAt(segment: string): void {
     this.#start = segment;
     this.#last = undefined;
+    this.#handOver.awaitServer();
     void this.#begin(segment);
   }
 
@@ -84,6 +86,8 @@ export class Prefetcher {
     const recall = name !== this.#question;
     if (walKind(name) === "segment") this.#question = name;
     if (this.#handOver.isPlaced(name, this.#ready.get(name))) this.#ready.set(name, this.#handOver.unplace(name));
+    this.#handOver.meetServer();
+    this.#handOver.placeReady(this.#ready, this.#wanted);
     return this.#bring(name, recall);
   }
 
@@ -139,18 +143,14 @@ export class Prefetcher {
   }
 
   async #fetch(name: string, recall: boolean): Promise<boolean> {
-    const found = await this.#handOver.bring(name, { place: this.#isFarBehind(name), recall });
+    const found = await this.#handOver.bring(name, { isAwaited: this.#wanted.has(name), recall });
     if (found?.history !== undefined) this.#histories.set(timelineOf(name), parseHistory(found.history, name));
     if (found && walKind(name) === "segment") {
       this.#ready.set(name, found.path);
+      this.#handOver.placeReady(this.#ready, this.#wanted);
       this.#options.onReady(name);
     }
     return found !== undefined;
-  }
-
-  /** Whether PostgreSQL runs, and has so far to go to this segment that syncing it does not keep it waiting. */
-  #isFarBehind(name: string): boolean {
-    return this.#last !== undefined && !this.#wanted.has(name) && this.#plan().indexOf(name) >= atOnce;
   }
 
   #slots(segmentBytes: number): number {
@@ -195,6 +195,11 @@ export class Prefetcher {
     if (isThere) this.#pump();
     else this.#restUntilMs = clock.now().getTime() + staleMs;
   }
+}
+
+async function sync(path: string): Promise<void> {
+  await using file = await open(path);
+  await file.datasync();
 }
 
 /** Names of segments that lie in the spool's `ready/`. */

@@ -157,6 +157,8 @@ class Service {
 
   #ask(name: string, ticket: string): void {
     if (this.#served.includes(ticket)) return;
+    // before the question: a note that comes later is of who asks now
+    this.#takenWatch.readNote(name);
     this.#askers.set(name, (this.#askers.get(name) ?? new Set()).add(ticket));
     const waiting = this.#waiting.get(name);
     if (waiting) {

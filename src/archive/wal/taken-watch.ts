@@ -24,7 +24,7 @@ export class TakenWatch {
     const { spool } = this.#options;
     const watchers = [
       watch(inSpool(spool, "ready"), (_, name) => this.look(name ?? "")),
-      watch(inSpool(spool, "took"), (_, name) => this.#readNote(name ?? "")),
+      watch(inSpool(spool, "took"), (_, name) => this.readNote(name ?? "")),
     ];
     for (const watcher of watchers) watcher.on("error", () => undefined);
     this.#close = () => {
@@ -39,7 +39,7 @@ export class TakenWatch {
   /** Looks at everything: a notice may be lost. */
   async sweep(): Promise<void> {
     const { spool, ready } = this.#options;
-    for (const name of await readdir(inSpool(spool, "took"))) this.#readNote(name);
+    for (const name of await readdir(inSpool(spool, "took"))) this.readNote(name);
     for (const name of ready.keys()) this.look(name);
   }
 
@@ -49,14 +49,18 @@ export class TakenWatch {
     if (path !== undefined && !existsSync(path)) this.#options.onTaken(name);
   }
 
-  /** PostgreSQL was sent to `pg_wal`: what is left of the segment here has served. */
-  #readNote(name: string): void {
-    const { spool } = this.#options;
+  /** A note says that PostgreSQL was sent to `pg_wal`: what is left of the segment here has served, wherever it lies by now. */
+  readNote(name: string): void {
+    const { spool, ready, onTaken } = this.#options;
     const took = inSpool(spool, "took", name);
     if (name === "" || !existsSync(took)) return;
     rmSync(took, { force: true });
     // also where we have not heard yet that it lies there: whoever hears of it then sees that it is gone
     rmSync(inSpool(spool, "placed", name), { force: true });
-    this.look(name);
+    const path = ready.get(name);
+    if (path === undefined) return;
+    // taken back to be given by hand, while whoever had asked for that was sent to pg_wal after all
+    rmSync(path, { force: true });
+    onTaken(name);
   }
 }

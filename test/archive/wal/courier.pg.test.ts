@@ -132,8 +132,9 @@ describe("a standby that is far behind", () => {
     replica.start();
     await rowsArrive(replica, 24);
     const restored = names.filter((name) => replica.log().includes(`restored log file "${name}"`));
-    expect(restored.length).toBeLessThan(names.length);
-    expect(restored).toContain(names[0]);
+    // what lay ready before its first question is there, and some of what comes later
+    expect(restored.length).toBeLessThan(names.length - 10);
+    for (const name of names.slice(0, 10)) expect(restored).not.toContain(name);
     expect(await replica.query("select pg_promote()")).toEqual([{ pg_promote: true }]);
     await replica.crash();
     replica.start();
@@ -168,13 +169,14 @@ describe("a standby that is started again", () => {
     replica.start();
     await rowsArrive(replica, 8);
     await replica.crash();
+    const byHand = (name = ""): number => replica.log().split(`restored log file "${name}"`).length - 1;
+    const before = [names[3], names[4]].map(byHand);
     const damaged = join(replica.walDir, names[4] ?? "");
     await using file = await open(damaged, "r+");
     await file.write(Buffer.alloc(100, 0xff), 0, 100, 300);
     replica.start();
     await rowsArrive(replica, 8);
-    const byHand = (name = ""): number => replica.log().split(`restored log file "${name}"`).length - 1;
-    expect([byHand(names[3]), byHand(names[4])]).toEqual([1, 2]);
+    expect([names[3], names[4]].map(byHand)).toEqual([before[0], (before[1] ?? 0) + 1]);
     expect(courier.faults).toEqual([]);
   });
 });

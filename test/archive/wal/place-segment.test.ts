@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { openWorlds, until, type World, type Worlds } from "./courier-world.ts";
@@ -40,6 +40,41 @@ describe("a standby that is far behind", () => {
     expect([...(await placed(world)), ...(await readdir(join(world.spool.dir, "took")))]).toEqual([]);
     expect(await readdir(join(world.spool.dir, "from"))).toContain(nameOf(9));
     expect(world.faults).toEqual([]);
+  });
+
+  test("finds in pg_wal at its first question what was fetched before, and nothing is put there sooner", async () => {
+    const world = await worlds.make(14);
+    const service = await world.start({ walDir: world.walDir, budgetBytes: 14 * segmentBytes });
+    service.startAt(nameOf(1));
+    await until("all of them", async () => (await world.ready()).length === 14);
+    expect(await readdir(world.walDir)).toEqual(["archive_status"]);
+    // as PostgreSQL begins
+    expect(await world.restore("00000002.history")).toBe(1);
+    for (let number = 1; number <= 14; number += 1) {
+      expect(await world.restore(nameOf(number), "pg_wal/RECOVERYXLOG")).toBe(1);
+      expect((await readFile(join(world.walDir, nameOf(number)))).equals(makeSegment(number))).toBe(true);
+    }
+    await until("that all are taken", () => world.taken.length === 14);
+  });
+
+  test("waits for the next server when another restore begins", async () => {
+    const world = await worlds.make(14);
+    const service = await world.start({ walDir: world.walDir, budgetBytes: 3 * segmentBytes });
+    expect(await world.restore("00000002.history")).toBe(1);
+    service.startAt(nameOf(4));
+    await until("three of them", async () => (await world.ready()).length === 3);
+    expect(await readdir(world.walDir)).toEqual(["archive_status"]);
+  });
+
+  test("finds there what an earlier courier has put there and nobody took, without a third name of it", async () => {
+    const world = await farBehind(14);
+    await world.stop();
+    await world.start({ walDir: world.walDir, budgetBytes: 14 * segmentBytes });
+    expect(await world.restore("00000002.history")).toBe(1);
+    const names = await readdir(join(world.spool.dir, "placed"));
+    expect(names.filter((name) => name.startsWith("."))).toEqual([]);
+    expect(names).toContain(nameOf(14));
+    expect(await world.restore(nameOf(14), "pg_wal/RECOVERYXLOG")).toBe(1);
   });
 
   test("keeps in pg_wal what it has read there, also where no note of that came through", async () => {
@@ -92,11 +127,13 @@ describe("a standby that is far behind", () => {
     world.store.objects.set("wal_005/00000002.history", fork);
     for (const number of [2, 3])
       world.store.objects.set(`wal_005/${nameOf(number, 2)}`, makeSegment(number, { timeline: number === 2 ? 1 : 2 }));
-    await rename(join(world.spool.dir, "ready", nameOf(2)), join(world.dir, "old"));
+    expect(await world.restore(nameOf(2), "pg_wal/RECOVERYXLOG")).toBe(1);
     await until("the new timeline's history", async () => (await world.restore("00000002.history")) === 0);
     expect(await world.restore(nameOf(2, 2))).toBe(0);
-    await until("pg_wal without the old timeline's", async () => (await lies()).length === 0);
-    expect(await readdir(join(world.walDir, "archive_status"))).toEqual([]);
+    // but for what it has read of it
+    await until("pg_wal without the old timeline's", async () => (await lies()).length === 1);
+    expect(await lies()).toEqual([nameOf(2)]);
+    expect(await readdir(join(world.walDir, "archive_status"))).toEqual([`${nameOf(2)}.done`]);
   });
 });
 

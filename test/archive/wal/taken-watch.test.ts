@@ -9,22 +9,37 @@ import { systemClock } from "../../../src/clock.ts";
 import { openWorlds, until } from "./courier-world.ts";
 import { nameOf, segmentBytes } from "./made-wal.ts";
 
-test("a note that comes before the courier has heard that the segment lies in pg_wal is not lost", async () => {
+/** A watch over an empty spool, what lies ready there, and what was told as taken. */
+async function openWatch(): Promise<
+  { spool: Spool; ready: Map<string, string>; taken: Set<string>; watch: TakenWatch } & AsyncDisposable
+> {
   const spool = { dir: await mkdtemp("/tmp/drawbridge-taken-") };
-  try {
-    await prepareSpool(spool);
-    const [ready, taken] = [new Map<string, string>(), new Set<string>()];
-    const watch = new TakenWatch({ spool, ready, onTaken: (name) => void taken.add(name) });
-    const placed = inSpool(spool, "placed", nameOf(3));
-    for (const path of [placed, inSpool(spool, "took", nameOf(3))]) await writeFile(path, "");
-    await watch.sweep();
-    expect([existsSync(placed), existsSync(join(spool.dir, "took", nameOf(3))), taken.size]).toEqual([false, false, 0]);
-    ready.set(nameOf(3), placed);
-    await watch.sweep();
-    expect([...taken]).toEqual([nameOf(3)]);
-  } finally {
-    await rm(spool.dir, { recursive: true });
-  }
+  await prepareSpool(spool);
+  const [ready, taken] = [new Map<string, string>(), new Set<string>()];
+  const watch = new TakenWatch({ spool, ready, onTaken: (name) => void taken.add(name) });
+  return { spool, ready, taken, watch, [Symbol.asyncDispose]: () => rm(spool.dir, { recursive: true }) };
+}
+
+test("a note that comes before the courier has heard that the segment lies in pg_wal is not lost", async () => {
+  await using opened = await openWatch();
+  const { spool, ready, taken, watch } = opened;
+  const placed = inSpool(spool, "placed", nameOf(3));
+  for (const path of [placed, inSpool(spool, "took", nameOf(3))]) await writeFile(path, "");
+  await watch.sweep();
+  expect([existsSync(placed), existsSync(join(spool.dir, "took", nameOf(3))), taken.size]).toEqual([false, false, 0]);
+  ready.set(nameOf(3), placed);
+  await watch.sweep();
+  expect([...taken]).toEqual([nameOf(3)]);
+});
+
+test("a segment that was to be given by hand is taken where a note says that pg_wal had it, and is not left", async () => {
+  await using opened = await openWatch();
+  const { spool, ready, taken, watch } = opened;
+  const byHand = inSpool(spool, "ready", nameOf(3));
+  ready.set(nameOf(3), byHand);
+  for (const path of [byHand, inSpool(spool, "took", nameOf(3))]) await writeFile(path, "");
+  await watch.sweep();
+  expect([[...taken], existsSync(byHand)]).toEqual([[nameOf(3)], false]);
 });
 
 /** Says "it lies in pg_wal" only when PostgreSQL has been there and the courier has seen its note. */
