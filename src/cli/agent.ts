@@ -2,6 +2,7 @@ import { networkInterfaces } from "node:os";
 import { text } from "node:stream/consumers";
 import { z } from "zod";
 import { runAgent } from "../agent/agent.ts";
+import { giveWay } from "../archive/host/give-way.ts";
 import { readInstanceAddress, readUserData } from "../aws/instance-metadata.ts";
 import { openS3Store } from "../aws/s3-store.ts";
 import { systemClock } from "../clock.ts";
@@ -43,6 +44,8 @@ type Pointer = z.infer<typeof userDataSchema>["drawbridge"];
 export async function runAgentCommand(options: AgentOptions): Promise<void> {
   const log = openLog("agent");
   const stop = stopSignal();
+  // PostgreSQL, which has a session of its own, is what this host is for
+  void giveWay();
   const env = environment();
   const metadata = env["AWS_EC2_METADATA_SERVICE_ENDPOINT"];
   const userData: unknown = JSON.parse(await readUserData(metadata));

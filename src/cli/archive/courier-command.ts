@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { nextSegment } from "../../archive/format/wal-names.ts";
+import { giveWay } from "../../archive/host/give-way.ts";
 import type { DecodedWal } from "../../archive/wal/content-check.ts";
 import type { RestoreMode } from "../../archive/wal/serve-restores.ts";
 import { isCourierAlive, serveStandalone, startDetached } from "../../archive/wal/standalone-courier.ts";
@@ -22,6 +23,7 @@ export interface CourierOptions extends ArchiveOptions {
 export async function courierCommand(options: CourierOptions): Promise<void> {
   await runArchive(options, async ({ store, signal }) => {
     const log = openLog("courier");
+    void giveWay();
     const systemIdentifier = (await readFile(join(options.data, "global/pg_control"))).readBigUInt64LE(0);
     await using source = new WalSource({ store, expected: () => ({ systemIdentifier }) });
     const end = await serveStandalone({
