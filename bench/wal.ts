@@ -9,7 +9,7 @@ import { type Bar, median, parseSize, table, verdict } from "./support/numbers.t
 import { startCourier } from "./support/our-courier.ts";
 import { ourRestore } from "./support/ours.ts";
 import { findPeers, type Peers, walECommand, walGEnv } from "./support/peers.ts";
-import { replay } from "./support/replay.ts";
+import { replay, type ReplayOptions } from "./support/replay.ts";
 import { type S3Server, startS3 } from "./support/s3-server.ts";
 import { type Command, freshDir, output, say, settle } from "./support/system.ts";
 
@@ -133,7 +133,10 @@ async function measureReplay(server: S3Server, archive: Archive): Promise<Result
   const untilLsn = formatWalLsn(segmentStart(segments.at(-1) ?? "", usualSegmentBytes) + BigInt(usualSegmentBytes));
   const common = { base, dataDir: join(archive.home, "replayed"), walDir: archive.walDir, segments, untilLsn };
   const seconds: Runs = {};
-  const once = async (who: string, from?: { restoreCommand: string; inputs: string[] }): Promise<void> => {
+  const once = async (
+    who: string,
+    from?: Pick<ReplayOptions, "restoreCommand" | "inputs" | "onStart">,
+  ): Promise<void> => {
     const load = loadavg()[0] ?? 0;
     const done = await replay({ ...common, ...from });
     if (done.events !== events) throw new Error(`${who}: ${done.events} events after the replay, not ${events}`);
@@ -151,7 +154,10 @@ async function measureReplay(server: S3Server, archive: Archive): Promise<Result
       join(common.dataDir, "pg_wal"),
     );
     const inputs = [join(archive.s3Dir, "bench", format, "wal_005")];
-    await once(format === "wal-e" ? "ours .lzo" : "ours .lz4", { restoreCommand: courier.restoreCommand, inputs });
+    const { restoreCommand } = courier;
+    // nothing is fetched before the server starts, though a restore does so while its base backup is on the way
+    const onStart = (): void => courier.startAt(segments[0] ?? "");
+    await once(format === "wal-e" ? "ours .lzo" : "ours .lz4", { restoreCommand, inputs, onStart });
   };
   // what PostgreSQL itself takes for a restore_command that has nothing to do: a fork, two syncs and a rename for each segment
   const moved = async (): Promise<void> => {

@@ -1,5 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { giveWay } from "../../src/archive/host/give-way.ts";
 import { serveRestores } from "../../src/archive/wal/serve-restores.ts";
 import { prepareSpool } from "../../src/archive/wal/spool.ts";
 import { writeWalScripts } from "../../src/archive/wal/wal-scripts.ts";
@@ -8,8 +10,12 @@ import { openS3Store } from "../../src/aws/s3-store.ts";
 import { silentLog } from "../../src/log.ts";
 import { bucket } from "./s3-server.ts";
 
-/** Carries the WAL of the archive `prefix` through a spool below `dir` until it is told to end. Prints the restore_command. */
+/**
+ * Carries the WAL of the archive `prefix` through a spool below `dir` until it is told to end. Prints the restore_command; reads the segment to begin
+ * with, if there is one, in a line of standard input.
+ */
 export async function carryWal(endpoint: string, prefix: string, dir: string, walDir?: string): Promise<void> {
+  void giveWay();
   const store = openS3Store({ bucket, prefix, endpoint, region: "us-east-1", log: silentLog });
   const spool = { dir: join(dir, "spool") };
   mkdirSync(spool.dir, { recursive: true });
@@ -29,6 +35,8 @@ export async function carryWal(endpoint: string, prefix: string, dir: string, wa
     signal: stop.signal,
   });
   console.log(restoreCommand);
+  const input = createInterface(process.stdin).on("line", (segment) => service.startAt(segment));
   await service.ended;
+  input.close();
   store.close();
 }

@@ -10,6 +10,8 @@ import { freshDir, spawnOptions } from "./system.ts";
 export interface Courier extends AsyncDisposable {
   readonly restoreCommand: string;
   readonly pid: number;
+  /** Lets it fetch from this segment on, as the agent does once it knows the backup. */
+  startAt(segment: string): void;
 }
 
 /** Starts it for the archive `name`, with its spool below `dir`, for a server with this `pg_wal` if there is one. */
@@ -26,7 +28,9 @@ export async function startCourier(server: S3Server, name: string, dir: string, 
   const [program = "", ...args] = argv;
   const child = spawn(program, args, {
     ...spawnOptions({ argv, env: ourEnv(server) }),
-    stdio: ["ignore", "pipe", "inherit"],
+    stdio: ["pipe", "pipe", "inherit"],
+    // a session of its own, as the agent and whatever restore_command starts
+    detached: true,
   });
   const stop = async (): Promise<void> => {
     if (child.exitCode !== null) return;
@@ -34,9 +38,11 @@ export async function startCourier(server: S3Server, name: string, dir: string, 
     child.kill();
     await gone;
   };
-  if (child.stdout === null) throw new Error("no standard output");
-  for await (const restoreCommand of createInterface(child.stdout)) {
-    return { restoreCommand, pid: child.pid ?? 0, [Symbol.asyncDispose]: stop };
+  const { stdin, stdout } = child;
+  if (stdin === null || stdout === null) throw new Error("no standard input or output");
+  for await (const restoreCommand of createInterface(stdout)) {
+    const startAt = (segment: string): void => void stdin.write(`${segment}\n`);
+    return { restoreCommand, pid: child.pid ?? 0, startAt, [Symbol.asyncDispose]: stop };
   }
   throw new Error("our courier ended without a word");
 }

@@ -31,6 +31,8 @@ export interface ReplayOptions {
   readonly segments: readonly string[];
   /** What the WAL comes from, when not from `pg_wal`. */
   readonly inputs?: readonly string[];
+  /** Called at the moment in which the server is started. */
+  readonly onStart?: (() => void) | undefined;
   /** WAL position to be reached. */
   readonly untilLsn: string;
 }
@@ -49,6 +51,7 @@ export async function replay(options: ReplayOptions): Promise<Replayed> {
   await settle([join(dataDir, "base"), ...(options.inputs ?? [join(dataDir, "pg_wal")])]);
   const stolen = watchSteal();
   const begun = performance.now();
+  options.onStart?.();
   await shell(`${bindir}/pg_ctl -D '${dataDir}' -l '${dataDir}.log' -W start >/dev/null`);
   try {
     // one session for all questions: a new one for each would take a tenth of a processor
