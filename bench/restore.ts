@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { type Archive, type Format, formats, openArchive } from "./support/archive.ts";
 import { type Census, countEvents, differences, takeCensus } from "./support/check-restored.ts";
+import { undisturbed } from "./support/machine.ts";
 import { measure, type Measured } from "./support/measure.ts";
 import { type Bar, median, parseSize, table, verdict } from "./support/numbers.ts";
 import { ourRestore } from "./support/ours.ts";
@@ -70,8 +71,11 @@ async function compare(format: Format, peers: Peers, server: S3Server, archive: 
     // each run begins with another one, so that none always follows the same
     for (const [index] of contenders.entries()) {
       const { who, command } = contenders[(index + run) % contenders.length] ?? contenders[0]!;
-      const into = freshDir(join(ownDir(join(archive.home, "restored")), who));
-      const measured = await measure(command(into), inputs);
+      const into = join(archive.home, "restored", who);
+      const measured = await undisturbed(`${format} ${who}`, () => {
+        freshDir(join(ownDir(join(archive.home, "restored")), who));
+        return measure(command(into), inputs);
+      });
       runs[who] = [...(runs[who] ?? []), measured];
       say(`${format} ${who}: ${line(measured).join(", ")}`);
       if (run === 0) {
@@ -119,12 +123,13 @@ function barsOf(format: Format, runs: Result["runs"]): Bar[] {
   ];
 }
 
-function line({ wallSeconds, cpuSeconds, peakMiB, load }: Measured): string[] {
+function line({ wallSeconds, cpuSeconds, peakMiB, load, stolenSeconds }: Measured): string[] {
   return [
     `${wallSeconds.toFixed(1)} s`,
     `CPU ${cpuSeconds.toFixed(1)} s`,
     `${peakMiB.toFixed(0)} MiB`,
     `load ${load.toFixed(1)}`,
+    `stolen by the host ${stolenSeconds.toFixed(1)} s`,
   ];
 }
 

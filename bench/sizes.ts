@@ -2,6 +2,7 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { openArchive } from "./support/archive.ts";
+import { undisturbed } from "./support/machine.ts";
 import { measure, type Measured } from "./support/measure.ts";
 import { type Bar, median, parseSize, table, verdict } from "./support/numbers.ts";
 import { ourRestore } from "./support/ours.ts";
@@ -34,10 +35,12 @@ async function restoreOf(bytes: number): Promise<Sized> {
   await using server = await startS3(peers.versitygw, archive.s3Dir, false);
   const runs: Measured[] = [];
   while (runs.length < Number(values.runs)) {
-    const into = freshDir(join(archive.home, "restored"));
-    runs.push(await measure(ourRestore(server, "wal-e", into), [join(archive.s3Dir, "bench/wal-e/basebackups_005")]));
+    const into = join(archive.home, "restored");
+    const inputs = [join(archive.s3Dir, "bench/wal-e/basebackups_005")];
+    const title = `${(bytes / 1e9).toFixed(1)} GB`;
+    runs.push(await undisturbed(title, () => measure(ourRestore(server, "wal-e", freshDir(into)), inputs)));
     rmSync(into, { recursive: true });
-    say(`${(bytes / 1e9).toFixed(1)} GB: ${JSON.stringify(runs.at(-1))}`);
+    say(`${title}: ${JSON.stringify(runs.at(-1))}`);
   }
   return { dataBytes: archive.facts.dataBytes, runs };
 }

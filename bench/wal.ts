@@ -5,11 +5,12 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { formatWalLsn, segmentStart, usualSegmentBytes } from "../src/archive/format/wal-names.ts";
 import { type Archive, openArchive } from "./support/archive.ts";
+import { type Timed, undisturbed, watchSteal } from "./support/machine.ts";
 import { type Bar, median, parseSize, table, verdict } from "./support/numbers.ts";
 import { startCourier } from "./support/our-courier.ts";
 import { ourRestore } from "./support/ours.ts";
 import { findPeers, type Peers, walECommand, walGEnv } from "./support/peers.ts";
-import { replay, type ReplayOptions } from "./support/replay.ts";
+import { replay, type Replayed, type ReplayOptions } from "./support/replay.ts";
 import { type S3Server, startS3 } from "./support/s3-server.ts";
 import { type Command, freshDir, output, say, settle } from "./support/system.ts";
 
@@ -43,8 +44,8 @@ interface Result {
 
 /** A restore_command for the loop, with what it runs in. `%f` and `%p` as PostgreSQL has them. */
 type Fetcher = (
-  work: (restoreCommand: string, wrap: (argv: readonly string[]) => Command) => Promise<void>,
-) => Promise<void>;
+  work: (restoreCommand: string, wrap: (argv: readonly string[]) => Command) => Promise<Timed>,
+) => Promise<Timed>;
 
 function fetchersFor(
   peers: Peers,
@@ -55,7 +56,7 @@ function fetchersFor(
   const { walG, walE } = peers;
   const ours: Fetcher = async (work) => {
     await using courier = await startCourier(server, format, join(archive.home, "courier"));
-    await work(courier.restoreCommand, (argv) => ({ argv }));
+    return await work(courier.restoreCommand, (argv) => ({ argv }));
   };
   const fetchers: [string, Fetcher][] = [["ours", ours]];
   if (walG !== undefined) {
@@ -80,31 +81,25 @@ async function measureFetch(
   const names = archive.facts.segments.slice(-Number(values.fetch));
   const seconds: Runs = {};
   const fetchers = fetchersFor(peers, server, archive, format);
+  const into = join(archive.home, "fetched");
+  const inputs = [join(archive.s3Dir, "bench", format, "wal_005")];
   for (let run = 0; run < runs; run += 1) {
-    for (const [who, fetcher] of [
-      ...fetchers.slice(run % fetchers.length),
-      ...fetchers.slice(0, run % fetchers.length),
-    ]) {
-      const into = freshDir(join(archive.home, "fetched"));
-      await fetcher(async (restoreCommand, wrap) => {
-        const each = restoreCommand
-          .replaceAll("%f", "$f")
-          .replaceAll("%p", "RECOVERYXLOG")
-          .replaceAll("%r", names[0] ?? "")
-          .replaceAll("%%", "%");
-        const loop = `cd '${into}' && for f in ${names.join(" ")}; do export f; sh -c '${each.replaceAll("'", `'\\''`)}' && mv RECOVERYXLOG $f || exit 1; done`;
-        await settle([join(archive.s3Dir, "bench", format, "wal_005")]);
-        const load = loadavg()[0] ?? 0;
-        const begun = performance.now();
-        await output(wrap(["sh", "-c", loop]));
-        const took = (performance.now() - begun) / 1000;
-        seconds[who] = [...(seconds[who] ?? []), took];
-        say(`${format} fetch ${who}: ${took.toFixed(2)} s, load ${load.toFixed(1)}`);
-      });
+    const first = run % fetchers.length;
+    for (const [who, fetcher] of [...fetchers.slice(first), ...fetchers.slice(0, first)]) {
+      const once = (): Promise<Timed> =>
+        fetcher(async (restoreCommand, wrap) => {
+          freshDir(into);
+          await settle(inputs);
+          const stolen = watchSteal();
+          const begun = performance.now();
+          await output(wrap(["sh", "-c", fetchLoop(into, names, restoreCommand)]));
+          return { wallSeconds: (performance.now() - begun) / 1000, stolenSeconds: stolen() };
+        });
+      await noteRun(seconds, who, `${format} fetch ${who}`, once);
       if (run === 0) checkFetched(who, into, archive.walDir, names);
     }
   }
-  rmSync(join(archive.home, "fetched"), { recursive: true, force: true });
+  rmSync(into, { recursive: true, force: true });
   const [ours, theirs] = [seconds["ours"], seconds["wal-g"]];
   const value = ours && theirs && median(theirs) / median(ours);
   const extension = format === "wal-e" ? ".lzo" : ".lz4";
@@ -113,6 +108,26 @@ async function measureFetch(
     runs: seconds,
     bars: value === undefined ? [] : [{ what: "rate, ours / wal-g", value, limit: 3, kind: "least" }],
   };
+}
+
+/** A shell line that asks `restoreCommand` for each segment, as PostgreSQL does, and gives it its name below `into`. */
+function fetchLoop(into: string, names: readonly string[], restoreCommand: string): string {
+  const each = restoreCommand
+    .replaceAll("%f", "$f")
+    .replaceAll("%p", "RECOVERYXLOG")
+    .replaceAll("%r", names[0] ?? "")
+    .replaceAll("%%", "%");
+  return `cd '${into}' && for f in ${names.join(" ")}; do export f; sh -c '${each.replaceAll("'", `'\\''`)}' && mv RECOVERYXLOG $f || exit 1; done`;
+}
+
+/** Measures, says and keeps one run of `who`. */
+async function noteRun(seconds: Runs, who: string, title: string, measureOnce: () => Promise<Timed>): Promise<void> {
+  const load = loadavg()[0] ?? 0;
+  const { wallSeconds, stolenSeconds } = await undisturbed(title, measureOnce);
+  seconds[who] = [...(seconds[who] ?? []), wallSeconds];
+  say(
+    `${title}: ${wallSeconds.toFixed(2)} s, load ${load.toFixed(1)}, stolen by the host ${stolenSeconds.toFixed(1)} s`,
+  );
 }
 
 /** @throws when a fetched segment is not what the source archived. */
@@ -136,17 +151,13 @@ async function measureReplay(server: S3Server, archive: Archive): Promise<Result
   const once = async (
     who: string,
     from?: Pick<ReplayOptions, "restoreCommand" | "inputs" | "onStart">,
-  ): Promise<void> => {
-    const load = loadavg()[0] ?? 0;
+  ): Promise<Replayed> => {
     const done = await replay({ ...common, ...from });
     if (done.events !== events) throw new Error(`${who}: ${done.events} events after the replay, not ${events}`);
-    seconds[who] = [...(seconds[who] ?? []), done.seconds];
-    say(
-      `replay ${who}: ${done.seconds.toFixed(2)} s, load ${load.toFixed(1)}, stolen by the host ${done.stolenSeconds.toFixed(1)} s`,
-    );
+    return done;
   };
-  const local = (): Promise<void> => once("pg_wal");
-  const remote = async (format: "wal-e" | "wal-g-lz4"): Promise<void> => {
+  const local = (): Promise<Replayed> => once("pg_wal");
+  const remote = async (format: "wal-e" | "wal-g-lz4"): Promise<Replayed> => {
     await using courier = await startCourier(
       server,
       format,
@@ -157,19 +168,27 @@ async function measureReplay(server: S3Server, archive: Archive): Promise<Result
     const { restoreCommand } = courier;
     // nothing is fetched before the server starts, though a restore does so while its base backup is on the way
     const onStart = (): void => courier.startAt(segments[0] ?? "");
-    await once(format === "wal-e" ? "ours .lzo" : "ours .lz4", { restoreCommand, inputs, onStart });
+    return await once(format, { restoreCommand, inputs, onStart });
   };
   // what PostgreSQL itself takes for a restore_command that has nothing to do: a fork, two syncs and a rename for each segment
-  const moved = async (): Promise<void> => {
+  const moved = async (): Promise<Replayed> => {
     const given = freshDir(join(archive.home, "given"));
     await output({ argv: ["cp", ...segments.map((name) => join(archive.walDir, name)), given] });
-    await once("mv", { restoreCommand: `mv ${given}/%f %p`, inputs: [given] });
+    const done = await once("mv", { restoreCommand: `mv ${given}/%f %p`, inputs: [given] });
     rmSync(given, { recursive: true });
+    return done;
   };
-  const turns = [local, () => remote("wal-e"), () => remote("wal-g-lz4"), moved];
+  const turns: [string, () => Promise<Replayed>][] = [
+    ["pg_wal", local],
+    ["ours .lzo", () => remote("wal-e")],
+    ["ours .lz4", () => remote("wal-g-lz4")],
+    ["mv", moved],
+  ];
   for (let run = 0; run < runs; run += 1) {
     const first = run % turns.length;
-    for (const turn of [...turns.slice(first), ...turns.slice(0, first)]) await turn();
+    for (const [who, turn] of [...turns.slice(first), ...turns.slice(0, first)]) {
+      await noteRun(seconds, who, `replay ${who}`, turn);
+    }
   }
   const here = median(seconds["pg_wal"] ?? []);
   const bars = ["ours .lzo", "ours .lz4"].map((who): Bar => {

@@ -2,11 +2,11 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
 import { loadavg } from "node:os";
+import { type Timed, watchSteal } from "./machine.ts";
 import { type Command, settle, spawnOptions } from "./system.ts";
 
 /** What one run of a program took. */
-export interface Measured {
-  readonly wallSeconds: number;
+export interface Measured extends Timed {
   /** User and system time of the program and of all its children that it waited for. */
   readonly cpuSeconds: number;
   /** Highest sum of the resident set sizes of its whole process tree, looked at every 100 ms. */
@@ -27,6 +27,7 @@ export async function measure(command: Command, inputs: readonly string[] = []):
   const load = loadavg()[0] ?? 0;
   const [program = "", ...args] = command.argv;
   const cpuBefore = childrenCpuSeconds();
+  const stolen = watchSteal();
   const begun = performance.now();
   const child = spawn(program, args, { ...spawnOptions(command), stdio: ["ignore", "pipe", "pipe"] });
   let said = "";
@@ -40,7 +41,8 @@ export async function measure(command: Command, inputs: readonly string[] = []):
     const [status, signal] = (await once(child, "exit")) as unknown[];
     const wallSeconds = (performance.now() - begun) / 1000;
     if (status !== 0) throw new Error(`${command.argv.join(" ")} ended with ${String(status ?? signal)}:\n${said}`);
-    return { wallSeconds, cpuSeconds: childrenCpuSeconds() - cpuBefore, peakMiB: peakBytes / 2 ** 20, load };
+    const cpuSeconds = childrenCpuSeconds() - cpuBefore;
+    return { wallSeconds, stolenSeconds: stolen(), cpuSeconds, peakMiB: peakBytes / 2 ** 20, load };
   } finally {
     clearInterval(timer);
   }

@@ -1,8 +1,9 @@
-/** The middle of some numbers (the lower one of two). @throws for none. */
+/** The middle of some numbers; of an even count, half way between the middle two. @throws for none. */
 export function median(numbers: readonly number[]): number {
-  const middle = numbers.toSorted((a, b) => a - b)[Math.floor((numbers.length - 1) / 2)];
-  if (middle === undefined) throw new Error("no numbers to take the median of");
-  return middle;
+  const sorted = numbers.toSorted((a, b) => a - b);
+  const [lower, upper] = [sorted[Math.ceil(sorted.length / 2) - 1], sorted[Math.floor(sorted.length / 2)]];
+  if (lower === undefined || upper === undefined) throw new Error("no numbers to take the median of");
+  return (lower + upper) / 2;
 }
 
 /** `4GB` → 4e9 bytes. @throws for anything else than a number with MB or GB. */

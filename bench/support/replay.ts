@@ -4,16 +4,12 @@ import { Client } from "pg";
 import { waitFor } from "../../src/clock.ts";
 import { freePort } from "../../test/support/free-port.ts";
 import { serverUser } from "../../test/support/server-user.ts";
-import { watchSteal } from "./machine.ts";
+import { type Timed, watchSteal } from "./machine.ts";
 import { bindir } from "./source-cluster.ts";
 import { output, settle, shell } from "./system.ts";
 
-/** One replay of the archive's WAL. */
-export interface Replayed {
-  /** From the server's start until it has replayed everything. */
-  readonly seconds: number;
-  /** What the host took meanwhile, in seconds of processor time. */
-  readonly stolenSeconds: number;
+/** One replay of the archive's WAL; its time is from the server's start until it has replayed everything. */
+export interface Replayed extends Timed {
   /** Rows of the table `event` afterwards. */
   readonly events: string;
 }
@@ -62,9 +58,9 @@ export async function replay(options: ReplayOptions): Promise<Replayed> {
       deadlineMs: 900_000,
       what: `the replay of ${untilLsn}`,
     });
-    const seconds = (performance.now() - begun) / 1000;
+    const wallSeconds = (performance.now() - begun) / 1000;
     const stolenSeconds = stolen();
-    return { seconds, stolenSeconds, events: await answerTo(client, "SELECT count(*)::text AS answer FROM event") };
+    return { wallSeconds, stolenSeconds, events: await answerTo(client, "SELECT count(*)::text AS answer FROM event") };
   } finally {
     await shell(`${bindir}/pg_ctl -D '${dataDir}' -m immediate -w stop >/dev/null`);
     rmSync(dataDir, { recursive: true, force: true });
