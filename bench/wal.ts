@@ -110,14 +110,17 @@ async function measureFetch(
   };
 }
 
-/** A shell line that asks `restoreCommand` for each segment, as PostgreSQL does, and gives it its name below `into`. */
+/**
+ * A shell line that asks `restoreCommand` for each segment below `into`, under its own name at once: PostgreSQL renames it by itself, which a
+ * shell could only do with another process.
+ */
 function fetchLoop(into: string, names: readonly string[], restoreCommand: string): string {
   const each = restoreCommand
     .replaceAll("%f", "$f")
-    .replaceAll("%p", "RECOVERYXLOG")
+    .replaceAll("%p", "$f")
     .replaceAll("%r", names[0] ?? "")
     .replaceAll("%%", "%");
-  return `cd '${into}' && for f in ${names.join(" ")}; do export f; sh -c '${each.replaceAll("'", `'\\''`)}' && mv RECOVERYXLOG $f || exit 1; done`;
+  return `cd '${into}' && for f in ${names.join(" ")}; do export f; sh -c '${each.replaceAll("'", `'\\''`)}' || exit 1; done`;
 }
 
 /** Measures, says and keeps one run of `who`. */

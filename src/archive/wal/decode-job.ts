@@ -84,7 +84,9 @@ class Output {
 
   write(bytes: Uint8Array): void {
     for (let at = 0; at < bytes.length;) {
-      at += writeSync(this.#file, bytes, at, Math.min(writeBytes, bytes.length - at));
+      const left = bytes.length - at;
+      // decoders give a little more than they are asked for: that is no write of its own
+      at += writeSync(this.#file, bytes, at, left < 2 * writeBytes ? left : writeBytes);
     }
   }
 
