@@ -3,7 +3,7 @@ import type { Owner } from "../server/owned-file.ts";
 import type { TarMember } from "../tar/tar-header.ts";
 import type { TarHandler } from "../tar/tar-parser.ts";
 import type { FileWriter } from "./file-writer.ts";
-import { cleanName, isRestoredDir, isVolume, restoredName, segmentBeforeIt, tablespaceOf } from "./member-fate.ts";
+import { cleanName, isRestoredDir, restoredName, segmentBeforeIt, symlinkFate, tablespaceOf } from "./member-fate.ts";
 import { addName, keptFiles, largeFileBytes, noNames, requiredNames, type PartFacts } from "./part-facts.ts";
 
 /** Where members go. */
@@ -123,8 +123,9 @@ export class Extraction implements TarHandler {
       this.facts.hardLinks.push({ name: as, target });
       return;
     }
-    if (member.kind === "symlink" && isVolume(name)) this.#makeDir(name);
-    else
+    const fate = member.kind === "symlink" ? symlinkFate(name) : "refused";
+    if (fate === "volume") this.#makeDir(name);
+    if (fate === "refused")
       throw this.#invalid(
         `${name} is a ${member.kind === "other" ? "device or pipe" : member.kind}; that is not restored`,
       );

@@ -50,9 +50,19 @@ export function isRestoredDir(name: string): boolean {
   return !emptied.test(name);
 }
 
-/** A symlink of the archive that becomes a directory of our own: a WAL or log volume of the source, or a tablespace. */
-export function isVolume(name: string): boolean {
-  return (name !== "" && !name.includes("/")) || /^pg_tblspc\/\d+$/.test(name);
+/**
+ * What becomes of a symlink of the archive. `volume`: a directory of our own, for a WAL or log volume of the source or a tablespace. `left-out`: it
+ * lies where nothing of the archive's host is restored, or leads to one of its files, which the archive does not have: a configuration file
+ * in `/etc`, a certificate. `refused`: what it led to would be missing.
+ */
+export function symlinkFate(name: string): "volume" | "left-out" | "refused" {
+  if (/^pg_tblspc\/\d+$/.test(name)) return "volume";
+  if (name === "" || restoredName(name) === undefined) return "left-out";
+  if (name.includes("/")) return "refused";
+  if (movedAside.test(name)) return "left-out";
+  // PostgreSQL's own files that have no suffix are needed
+  if (/^(?:PG_VERSION|backup_label|tablespace_map)$/.test(name)) return "refused";
+  return name.includes(".") ? "left-out" : "volume";
 }
 
 /** `base/1/16384.2` → `base/1/16384.1` → `base/1/16384`: what has to be there before it; `undefined` for a first segment. */

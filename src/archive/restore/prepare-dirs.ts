@@ -3,6 +3,7 @@ import { chown, mkdir, open, readdir, readFile, rename, rm } from "node:fs/promi
 import { dirname, join, resolve } from "node:path";
 import { DrawbridgeError } from "../../errors.ts";
 import { ifThere } from "../host/if-there.ts";
+import { claimFor, type ProcessClaim } from "../host/process-claim.ts";
 import type { ExtractionTarget } from "./extract.ts";
 import { exists } from "./finish-restore.ts";
 import { controlFileInWaiting, stampName } from "./member-fate.ts";
@@ -59,6 +60,23 @@ export async function startRestore(
   const id = randomUUID();
   for (const path of both) await stamp(path, id);
   return { kind: "begun", journal: await RestoreJournal.begin(journalPath, identity, id), done: new Map() };
+}
+
+/**
+ * Keeps every other restore out of the directory until it is disposed of: a second one would go on with the first one's files under its hands,
+ * and the first would write into a server that the second has left ready.
+ * @throws DrawbridgeError `DB_BAD_INPUT` that names the process which is at work there.
+ */
+export async function claimRestore(into: string, journalPath: string): Promise<ProcessClaim> {
+  const above = dirname(resolve(journalPath));
+  const firstMade = await mkdir(above, { recursive: true });
+  if (firstMade !== undefined) await syncNames(above, dirname(resolve(firstMade)));
+  const claim = await claimFor(`${journalPath}.claim`);
+  if (typeof claim !== "number") return claim;
+  throw new DrawbridgeError(
+    "DB_BAD_INPUT",
+    `another restore (process ${claim}) is at work in ${into}; wait for its end, or stop it and go on with the same command`,
+  );
 }
 
 /** The directories are the server's from here on. */

@@ -10,7 +10,7 @@ import { judgeBackup } from "./judge-backup.ts";
 import type { PartFacts } from "./part-facts.ts";
 import type { PartJob } from "./part-lane.ts";
 import { planRestore, type RestorePlan } from "./plan-restore.ts";
-import { removeStamps, startRestore, type RestoreStart } from "./prepare-dirs.ts";
+import { claimRestore, removeStamps, startRestore, type RestoreStart } from "./prepare-dirs.ts";
 import { differsFromManifest, nameDifference } from "./read-parts.ts";
 import type { RestoreIdentity, RestoredRecord, RestoreJournal } from "./restore-journal.ts";
 import { ProgressMeter, type RestoreProgress } from "./restore-progress.ts";
@@ -79,12 +79,13 @@ export async function restoreBaseBackup(options: RestoreOptions): Promise<Restor
   const { into, tablespacesDir, owner } = options;
   const target = { into, tablespacesDir, owner };
   const { store, signal, concurrency } = options;
+  const journalPath = options.journalPath ?? `${into.replace(/\/+$/, "")}.restore-journal`;
+  await using _claim = await claimRestore(into, journalPath);
   // the threads get ready while we look at what there is
   await using lanes = openPartLanes({ store, signal, target, lanes: concurrency });
   const plan = await planRestore(options);
   refuseFirst(plan.problems);
   for (const one of plan.unverified) options.onUnverified?.(problemText(one));
-  const journalPath = options.journalPath ?? `${into.replace(/\/+$/, "")}.restore-journal`;
   const start = await startRestore(target, journalPath, identityOf(options, plan));
   if (start.kind === "finished") return restoredOf(start.restored);
   await using journal = start.journal;

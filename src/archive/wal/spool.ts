@@ -1,7 +1,7 @@
-import { existsSync } from "node:fs";
 import { chmod, chown, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { bootId } from "../host/boot-id.ts";
+import { processStart } from "../host/process-claim.ts";
 import type { Owner } from "../server/owned-file.ts";
 
 /** A directory through which PostgreSQL's shell commands and a resident process hand each other WAL files. */
@@ -72,7 +72,7 @@ const pidFile = "courier.pid";
 export async function claimSpool(spool: Spool): Promise<boolean> {
   const other = await courierPid(spool);
   if (other !== undefined && other !== process.pid) return false;
-  await leaveNote(join(spool.dir, pidFile), `${process.pid} ${(await startOf(process.pid)) ?? ""}\n`);
+  await leaveNote(join(spool.dir, pidFile), `${process.pid} ${(await processStart(process.pid)) ?? ""}\n`);
   return true;
 }
 
@@ -85,27 +85,7 @@ export async function releaseSpool(spool: Spool): Promise<void> {
 export async function courierPid(spool: Spool): Promise<number | undefined> {
   const text = await readFile(join(spool.dir, pidFile), "utf8").catch(() => "");
   const [pid = 0, start = ""] = text.trim().split(" ");
-  const now = await startOf(Number(pid));
+  const now = await processStart(Number(pid));
   // the number alone may belong to another process by now
   return now !== undefined && now === start ? Number(pid) : undefined;
-}
-
-/** When a process began, as the system tells it; `undefined` when it is not there. */
-async function startOf(pid: number): Promise<string | undefined> {
-  if (!existsSync("/proc/self/stat")) return isAlive(pid) ? "" : undefined;
-  const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => undefined);
-  // proc(5): field 22; the name in field 2 is in parentheses and may hold anything
-  return stat?.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
-}
-
-/** Whether a process is there, whoever it belongs to. */
-export function isAlive(pid: number): boolean {
-  if (!Number.isSafeInteger(pid) || pid <= 0) return false;
-  if (existsSync("/proc/self")) return existsSync(`/proc/${pid}`);
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (cause) {
-    return cause instanceof Error && "code" in cause && cause.code === "EPERM";
-  }
 }

@@ -4,8 +4,9 @@ import { closeSync, openSync } from "node:fs";
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { systemClock, waitFor } from "../../clock.ts";
+import { isAlive } from "../host/process-claim.ts";
 import { serveRestores, type ServeRestoresOptions } from "./serve-restores.ts";
-import { courierPid, isAlive, prepareSpool, type Spool } from "./spool.ts";
+import { courierPid, prepareSpool, type Spool } from "./spool.ts";
 
 /** How a courier without an agent is run. */
 export interface StandaloneOptions extends ServeRestoresOptions {

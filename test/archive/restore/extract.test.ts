@@ -72,6 +72,19 @@ describe("unpacking a part", () => {
     });
   });
 
+  test("symlinks to files of the archive's host are left out, and so are those below what is emptied", async () => {
+    await inTemp(async (dir) => {
+      const target = await targetIn(dir);
+      const names = ["postgresql.conf", "pg_hba.conf", "postgresql.auto.conf", "recovery.conf", "standby.signal"];
+      const links = [...names, "server.crt", "postmaster.pid", "pg_wal/archive"].map((name) =>
+        special(name, "2", "/etc/x"),
+      );
+      const volumes = ["log", "pg_log"].map((name) => special(name, "2", "/var/log"));
+      unpack(Buffer.concat([...links, ...volumes, tarEnd()]), target);
+      expect(await filesIn(target.into)).toEqual(["d log", "d pg_log"]);
+    });
+  });
+
   test("files of every size around the gathering of small pieces come out byte by byte", async () => {
     await inTemp(async (dir) => {
       const target = await targetIn(dir);
@@ -90,6 +103,7 @@ describe("unpacking a part", () => {
     ["a name that climbs out", member("base/../../etc/passwd", "x")],
     ["a hard link that climbs out", special("base/1/1", "1", "../../etc/passwd")],
     ["a symlink below the top", special("base/1", "2", "/etc")],
+    ["a symlink in place of PG_VERSION", special("PG_VERSION", "2", "/etc/x")],
     ["a device", special("base/null", "3")],
     ["a fifo", special("pipe", "6")],
     ["a file that comes twice", Buffer.concat([member("base/1/2", "x"), member("base/1/2", "y")])],

@@ -86,6 +86,26 @@ async function restoreWithoutKeys(home: string, parts: number): Promise<void> {
   await expect(restore).rejects.toMatchObject({ code: "DB_ARCHIVE_ACCESS", outcome: "paused" });
 }
 
+test("a second restore into the directory is refused while the first is alive, though it could go on with it", async () => {
+  await inMemoryDir(async (home) => {
+    const script = join(import.meta.dirname, "restore-main.ts");
+    const first = fork(script, [archive, home, "2"], { execArgv: [], stdio: "inherit" });
+    const { store, asked } = watched();
+    const backup = await newest(store);
+    try {
+      await waitFor(async () => (await writtenIn(home)).length >= 2, { deadlineMs: 15_000, what: "parts", everyMs: 5 });
+      const second = restoreBaseBackup(optionsIn(home, store, backup));
+      const words = new RegExp(`another restore \\(process ${first.pid}\\) is at work in ${join(home, "pgdata")}`);
+      await expect(second).rejects.toThrow(words);
+      expect(asked.filter((key) => key.includes("tar_partitions"))).toEqual([]);
+    } finally {
+      await ended(first);
+    }
+    await restoreBaseBackup(optionsIn(home, store, backup));
+    expect(await treeOf(home)).toEqual(await expectedTree());
+  });
+});
+
 describe("a restore that was killed goes on", () => {
   test.each([1, 2, 4])("after %i parts: those are not fetched again, and the result is the same", async (count) => {
     const expected = await expectedTree();
