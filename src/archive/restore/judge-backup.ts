@@ -59,14 +59,16 @@ function sizeProblem(evidence: BackupEvidence, fileBytes: number): string | unde
   const shortfall = expected - fileBytes;
   const allowed = allowShortfallBytes ?? 1024 * 1024 + Math.round(expected / 50);
   const told = `its parts hold ${fileBytes} bytes of ${expected} announced`;
-  if (shortfall > allowed) return `${told}; a part is missing or cut`;
+  if (shortfall > allowed) return `${told}; a part is missing or cut (${lifted})`;
   if (allowShortfallBytes === undefined && shortfall > 0 && mayLackLastPart(evidence, shortfall))
-    return `${told}; the last part may be missing (or relations were dropped meanwhile: \`archive restore --allow-shortfall\` takes it)`;
+    return `${told}; the last part may be missing (${lifted})`;
   // WAL-E cuts what grows at the size that it announced; only a part that is there twice makes it more
   if (backup.sentinel.writer === "wal-e" && fileBytes > expected)
     return `${told}; a part is there twice, or of another backup`;
   return undefined;
 }
+
+const lifted = "or relations were dropped meanwhile: `archive restore --allow-shortfall` takes it";
 
 /** WAL-E closes a part at these (`tar_partition.py`); the bytes can be configured. */
 const closedAtBytes = 1_610_612_736;

@@ -3,6 +3,7 @@ import type { Problem } from "../format/list-parts.ts";
 import { walKind } from "../format/wal-names.ts";
 import { checkBaseBackup, type CheckedBackup } from "../restore/check-backup.ts";
 import type { ObjectStore } from "../store/object-store.ts";
+import { strayTimeline } from "../wal/stray-timeline.ts";
 import { verifyWal, type WalFinding } from "../wal/verify-wal.ts";
 import { coverageOf, readWalListing } from "../wal/wal-coverage.ts";
 import { walPrefix } from "../wal/wal-index.ts";
@@ -51,11 +52,13 @@ export async function checkArchive(store: ObjectStore, check: ArchiveCheck): Pro
   });
   const listing = await readWalListing(store, backup.startSegment, signal);
   const { missing, newest } = coverageOf(backup.startSegment, listing, segmentBytes);
+  const stray = strayTimeline(backup, listing.histories);
   const findings: Finding[] = [
     ...base.problems.map((problem) =>
       findingOf(problem, problem.object.includes("/tar_partitions/") ? "part" : "backup"),
     ),
     ...missing.map((name) => findingOf({ object: walPrefix + name, reason: "it is missing" }, "wal-missing")),
+    ...(stray ? [findingOf(stray, "history")] : []),
   ];
   const wrong: WalFinding[] = [];
   let read = 0;

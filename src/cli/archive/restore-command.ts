@@ -11,6 +11,7 @@ import { ownerAbove } from "../../archive/standalone/owner-above.ts";
 import type { TlsFiles } from "../../archive/standalone/server-files.ts";
 import { surveyArchive } from "../../archive/standalone/survey.ts";
 import type { RestoreMode } from "../../archive/wal/serve-restores.ts";
+import { refuseStrayTimeline } from "../../archive/wal/stray-timeline.ts";
 import { DrawbridgeError } from "../../errors.ts";
 import { fetchWords } from "./courier-words.ts";
 import { formatPlace } from "./prefix.ts";
@@ -64,6 +65,7 @@ async function restoreByHand(run: ArchiveRun, options: RestoreCommandOptions, ma
   proveUsable(fetch, into, user);
   const { backups } = await surveyArchive(run.store, run.signal);
   const backup = chooseWanted(backups, options.backup, run.place);
+  await refuseStrayTimeline(run.store, backup, run.signal);
   const major = Number.parseInt(backups.find(({ name }) => name === backup.name)?.pgVersion ?? "", 10);
   // meanwhile; should the files turn out to be of another version, it is looked for again
   const looking = Number.isNaN(major) ? undefined : findServerPrograms(major);

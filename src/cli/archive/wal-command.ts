@@ -1,4 +1,4 @@
-import { existsSync, statSync } from "node:fs";
+import { accessSync, constants, statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { timelineOf } from "../../archive/format/timeline-history.ts";
@@ -24,10 +24,7 @@ export interface WalCommandOptions extends ArchiveOptions {
 export async function walCommand(name: string, dest: string, options: WalCommandOptions): Promise<void> {
   await runArchive(options, async (run) => {
     if (walKind(name) === "other") throw new DrawbridgeError("DB_BAD_INPUT", whyNoName(name));
-    const path = statSync(dest, { throwIfNoEntry: false })?.isDirectory() === true ? join(dest, name) : dest;
-    if (!existsSync(dirname(resolve(path)))) {
-      throw new DrawbridgeError("DB_BAD_INPUT", `there is no directory ${dirname(resolve(path))}`);
-    }
+    const path = pathFor(name, dest);
     const here = options.for === undefined ? undefined : await readClusterHere();
     const expected = { systemIdentifier: here?.systemIdentifier };
     await using source = new WalSource({ store: run.store, expected: () => expected, threads: 1 });
@@ -46,6 +43,22 @@ export async function walCommand(name: string, dest: string, options: WalCommand
     if (options.json === true) writeResult(true, { name, path: null, found: false }, () => "");
     return exitStatus.refused;
   });
+}
+
+/** Where the file goes: to `dest`, or into it where that is a directory. @throws DrawbridgeError `DB_BAD_INPUT` where nothing can be written. */
+function pathFor(name: string, dest: string): string {
+  const isDirectory = dest.endsWith("/") || statSync(dest, { throwIfNoEntry: false })?.isDirectory() === true;
+  const path = isDirectory ? join(dest, name) : dest;
+  const above = dirname(resolve(path));
+  if (statSync(above, { throwIfNoEntry: false })?.isDirectory() !== true) {
+    throw new DrawbridgeError("DB_BAD_INPUT", `there is no directory ${above}`);
+  }
+  try {
+    accessSync(above, constants.W_OK);
+  } catch (cause) {
+    throw new DrawbridgeError("DB_BAD_INPUT", `nothing can be written into the directory ${above}`, { cause });
+  }
+  return path;
 }
 
 /** Whether a missing file proves the archive's end. PostgreSQL also asks for histories that need not exist, its own for one. */

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { open, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -92,6 +93,21 @@ describe.skipIf(findArchive(walE) === undefined)("archive check", { timeout }, (
     expect(status).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({ isGood: true, findings: [], parts: 5, walFiles: 4 });
     expect(await readdir(folder, { recursive: true })).toEqual(before);
+  });
+
+  test("a timeline that left the backup's own before it began is named, and not restored", async () => {
+    await using home = await makeHome();
+    const folder = await copyArchive(home.path, walE);
+    // somebody's test server, promoted long before the backup
+    await writeFile(join(folder, "wal_005/00000002.history"), "1\t0/1500000\tno recovery target specified\n");
+    const prefix = ["--prefix", `file://${folder}`];
+    const words = /00000002\.history.*timeline 2 left timeline 1 at 0\/1500000.*without timeline 2/;
+    const checked = await runArchive(["check", ...prefix]);
+    expect(checked).toMatchObject({ status: 1, stdout: expect.stringMatching(words) });
+    const into = join(home.path, "pgdata");
+    const restored = await runArchive(["restore", ...prefix, "--into", into]);
+    expect(restored).toMatchObject({ status: 1, stderr: expect.stringMatching(words) });
+    expect(existsSync(into)).toBe(false);
   });
 
   test("everything that is wrong is named at once, and the status is 1", async () => {
