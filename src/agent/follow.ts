@@ -1,3 +1,4 @@
+import { newestHistory } from "../archive/wal/newest-timeline.ts";
 import type { WalSource } from "../archive/wal/wal-source.ts";
 import { asDrawbridgeError, DrawbridgeError, explain } from "../errors.ts";
 import type { AgentGoal, BridgeCollation } from "../journal/agent-rows.ts";
@@ -6,7 +7,7 @@ import { differingCollations } from "./collation-look.ts";
 import { report, serverOf, type AgentContext } from "./context.ts";
 import type { Courier } from "./courier.ts";
 import { openLocalSession, readControlSettings, stopServer } from "./local-postgres.ts";
-import { lookOnwards, newestHistory, readReplayPoint } from "./replay-timeline.ts";
+import { lookOnwards, readReplayPoint } from "./replay-timeline.ts";
 import { remember } from "./restore-goal.ts";
 import { ensureServer } from "./run-server.ts";
 import { readPosition, type ServerPosition } from "./standby.ts";
@@ -155,7 +156,7 @@ export async function noteForeignTimelines(context: AgentContext, goal: AgentGoa
   const { record, deps } = context;
   const ours = goal.params.timeline;
   if (!record || ours === undefined || record.foreign !== undefined) return;
-  const newest = await newestHistory(source, ours, deps.signal);
+  const newest = await newestHistory((timeline) => source.readHistory(timeline, { signal: deps.signal }), ours);
   if (newest) deps.log.warn({ newest: newest.timeline, ours }, "the archive holds timelines that the source never had");
   await remember(context, { ...record, foreign: { through: newest?.timeline ?? 0, ours } });
 }

@@ -1,7 +1,8 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { whyNotFollow, type TimelineHistory } from "../archive/format/timeline-history.ts";
+import { whyNotFollow } from "../archive/format/timeline-history.ts";
 import { parseSegmentName, parseWalLsn, walKind } from "../archive/format/wal-names.ts";
+import { newestHistory } from "../archive/wal/newest-timeline.ts";
 import type { WalSource } from "../archive/wal/wal-source.ts";
 
 /** Where replay stands. */
@@ -61,20 +62,6 @@ export async function lookOnwards(
   beyond: number,
   signal: AbortSignal,
 ): Promise<Onwards> {
-  const newest = await newestHistory(source, beyond, signal);
+  const newest = await newestHistory((timeline) => source.readHistory(timeline, { signal }), beyond);
   return { newest: newest?.timeline, why: newest && whyNotFollow(at, newest) };
-}
-
-/** The history of the newest timeline after `beyond`. */
-export async function newestHistory(
-  source: WalSource,
-  beyond: number,
-  signal: AbortSignal,
-): Promise<TimelineHistory | undefined> {
-  let newest: TimelineHistory | undefined;
-  for (let timeline = beyond + 1; ; timeline += 1) {
-    const history = await source.readHistory(timeline, { signal });
-    if (!history) return newest;
-    newest = history;
-  }
 }

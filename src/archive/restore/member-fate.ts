@@ -1,4 +1,5 @@
 import { DrawbridgeError } from "../../errors.ts";
+import { keptFiles } from "./part-facts.ts";
 
 /** The control file is written under this name until all else is proven to be there. */
 export const controlFileInWaiting = "global/pg_control.restoring";
@@ -59,9 +60,7 @@ export function symlinkFate(name: string): "volume" | "left-out" | "refused" {
   if (/^pg_tblspc\/\d+$/.test(name)) return "volume";
   if (name === "" || restoredName(name) === undefined) return "left-out";
   if (name.includes("/")) return "refused";
-  if (movedAside.test(name)) return "left-out";
-  // PostgreSQL's own files that have no suffix are needed
-  if (/^(?:PG_VERSION|backup_label|tablespace_map)$/.test(name)) return "refused";
+  if (keptFiles.has(name)) return "refused";
   return name.includes(".") ? "left-out" : "volume";
 }
 

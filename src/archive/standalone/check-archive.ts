@@ -3,9 +3,9 @@ import type { Problem } from "../format/list-parts.ts";
 import { walKind } from "../format/wal-names.ts";
 import { checkBaseBackup, type CheckedBackup } from "../restore/check-backup.ts";
 import type { ObjectStore } from "../store/object-store.ts";
-import { strayTimeline } from "../wal/stray-timeline.ts";
+import { strayTimeline } from "../wal/newest-timeline.ts";
 import { verifyWal, type WalFinding } from "../wal/verify-wal.ts";
-import { coverageOf, readWalListing } from "../wal/wal-coverage.ts";
+import { coverageOf, listedHistory, readWalListing } from "../wal/wal-coverage.ts";
 import { walPrefix } from "../wal/wal-index.ts";
 import { WalSource } from "../wal/wal-source.ts";
 
@@ -52,7 +52,7 @@ export async function checkArchive(store: ObjectStore, check: ArchiveCheck): Pro
   });
   const listing = await readWalListing(store, backup.startSegment, signal);
   const { missing, newest } = coverageOf(backup.startSegment, listing, segmentBytes);
-  const stray = strayTimeline(backup, listing.histories);
+  const stray = await strayTimeline(backup, (timeline) => listedHistory(listing, timeline));
   const findings: Finding[] = [
     ...base.problems.map((problem) =>
       findingOf(problem, problem.object.includes("/tar_partitions/") ? "part" : "backup"),

@@ -1,4 +1,4 @@
-import { chown, mkdir, readFile, rename, stat } from "node:fs/promises";
+import { access, chown, mkdir, readFile, rename } from "node:fs/promises";
 import { userInfo } from "node:os";
 import { join } from "node:path";
 import { parseBackupLabel } from "../format/backup-label.ts";
@@ -73,8 +73,8 @@ async function prepareWal({ walDir, user: { owner }, mode, fetch }: ConfigureOpt
 /** Whether a directory holds exactly this backup, restored but not configured: what an interruption at the very end leaves. */
 export async function isUnconfigured(dataDir: string, backup: Backup): Promise<boolean> {
   const has = (name: string): Promise<boolean> =>
-    stat(join(dataDir, name)).then(
-      (found) => found.isFile(),
+    access(join(dataDir, name)).then(
+      () => true,
       () => false,
     );
   if (await has(lastFile)) return false;

@@ -4,8 +4,9 @@ import { sniff, sniffedBytes } from "../codec/sniff.ts";
 import { type Backup, backupsPrefix, partsPrefix, type SurveyedBackup, surveyBackups } from "../format/list-backups.ts";
 import { parseBackupName, usualSegmentBytes } from "../format/wal-names.ts";
 import type { ObjectInfo, ObjectStore } from "../store/object-store.ts";
+import { strayTimeline } from "../wal/newest-timeline.ts";
 import { findSegmentBytes } from "../wal/survey-wal.ts";
-import { coverageOf, readWalListing, type WalCoverage } from "../wal/wal-coverage.ts";
+import { coverageOf, listedHistory, readWalListing, type WalCoverage } from "../wal/wal-coverage.ts";
 
 /** What can be said of one base backup without reading it. */
 export interface SurveyedFacts {
@@ -66,10 +67,13 @@ export async function listArchive(
   const first = backups.map(({ startSegment }) => startSegment).toSorted((a, b) => (a < b ? -1 : 1))[0];
   if (first === undefined) return { backups: [], segmentBytes };
   const listing = await readWalListing(store, first, signal);
-  return {
-    backups: backups.map((one) => ({ ...one, wal: coverageOf(one.startSegment, listing, segmentBytes) })),
-    segmentBytes,
-  };
+  const listed: ListedFacts[] = [];
+  for (const one of backups) {
+    const stray = one.backup && (await strayTimeline(one.backup, (timeline) => listedHistory(listing, timeline)));
+    const refusal = one.refusal ?? (stray && `${stray.object}: ${stray.reason}`);
+    listed.push({ ...one, refusal, wal: coverageOf(one.startSegment, listing, segmentBytes) });
+  }
+  return { backups: listed, segmentBytes };
 }
 
 async function describe(store: ObjectStore, one: SurveyedBackup, signal: AbortSignal): Promise<SurveyedFacts> {

@@ -1,7 +1,7 @@
 import { chmod, chown, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { bootId } from "../host/boot-id.ts";
-import { processStart } from "../host/process-claim.ts";
+import { processStart } from "../host/process-start.ts";
 import type { Owner } from "../server/owned-file.ts";
 
 /** A directory through which PostgreSQL's shell commands and a resident process hand each other WAL files. */

@@ -4,7 +4,7 @@ import { closeSync, openSync } from "node:fs";
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { systemClock, waitFor } from "../../clock.ts";
-import { isAlive } from "../host/process-claim.ts";
+import { isAlive } from "../host/process-start.ts";
 import { serveRestores, type ServeRestoresOptions } from "./serve-restores.ts";
 import { courierPid, prepareSpool, type Spool } from "./spool.ts";
 

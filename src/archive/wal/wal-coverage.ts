@@ -30,6 +30,11 @@ export interface WalListing {
   readonly histories: readonly TimelineHistory[];
 }
 
+/** The history of `timeline` among those that were listed. Pure. */
+export function listedHistory({ histories }: WalListing, timeline: number): TimelineHistory | undefined {
+  return histories.find((history) => history.timeline === timeline);
+}
+
 /**
  * Lists the WAL of an archive from segment `first` on, and reads all histories. One that is damaged is left out: a recovery
  * could not follow it either, and a check of its content says so.
@@ -49,7 +54,8 @@ export async function readWalListing(store: ObjectStore, first: string, signal?:
   return { segments, histories };
 }
 
-async function readIfGood(
+/** A history that is there and whole: one that is damaged leads nowhere. @throws what the store throws. */
+export async function readIfGood(
   source: WalSource,
   timeline: number,
   signal: AbortSignal | undefined,

@@ -10,8 +10,8 @@ import { makeDirectory, removeEmpty } from "../../archive/standalone/make-direct
 import { ownerAbove } from "../../archive/standalone/owner-above.ts";
 import type { TlsFiles } from "../../archive/standalone/server-files.ts";
 import { surveyArchive } from "../../archive/standalone/survey.ts";
+import { refuseStrayTimeline } from "../../archive/wal/newest-timeline.ts";
 import type { RestoreMode } from "../../archive/wal/serve-restores.ts";
-import { refuseStrayTimeline } from "../../archive/wal/stray-timeline.ts";
 import { DrawbridgeError } from "../../errors.ts";
 import { fetchWords } from "./courier-words.ts";
 import { formatPlace } from "./prefix.ts";

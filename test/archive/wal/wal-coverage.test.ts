@@ -3,7 +3,6 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parseHistory } from "../../../src/archive/format/timeline-history.ts";
 import { folderStore } from "../../../src/archive/store/folder-store.ts";
 import { type DecodePool, openDecodePool } from "../../../src/archive/wal/decode-pool.ts";
-import { strayTimeline } from "../../../src/archive/wal/stray-timeline.ts";
 import { verifyWal, type WalFinding } from "../../../src/archive/wal/verify-wal.ts";
 import { coverageOf, readWalListing } from "../../../src/archive/wal/wal-coverage.ts";
 import { WalSource } from "../../../src/archive/wal/wal-source.ts";
@@ -18,29 +17,6 @@ const stored = new Date("2026-11-22T10:00:00Z");
 const listed = (...names: string[]): Map<string, Date> => new Map(names.map((name) => [name, stored]));
 /** Left timeline 1 in segment 3. */
 const second = parseHistory(`1\t0/${(3.5 * segmentBytes).toString(16)}\tx`, "00000002.history");
-
-describe("the newest timeline", () => {
-  const startLsn = BigInt(2 * segmentBytes);
-  const history = (timeline: number, text: string): ReturnType<typeof parseHistory> =>
-    parseHistory(text, `${String(timeline).padStart(8, "0")}.history`);
-  const early = history(2, "1\t0/28\tx");
-  test.each([
-    ["there is none", [], undefined],
-    ["it left ours behind the backup's start", [second], undefined],
-    ["it left ours before the backup's start", [early], /timeline 2 left timeline 1 at 0\/28/],
-    ["an older one did, and not the newest", [early, history(3, `1\t${"FF/0"}\tx`)], undefined],
-    ["the newest did", [second, history(3, "1\t0/28\tx")], /timeline 3 left timeline 1/],
-    [
-      "a number before it has no history, so that PostgreSQL does not come to it",
-      [history(3, "1\t0/28\tx")],
-      undefined,
-    ],
-    ["it comes from another one", [second, history(3, "2\t0/28\tx")], /timeline 3 does not come from timeline 1/],
-  ])("keeps a backup from recovery or not: %s", (_what, histories, reason) => {
-    const stray = strayTimeline({ startSegment: nameOf(2), startLsn }, histories);
-    expect(stray?.reason ?? "").toMatch(reason ?? /^$/);
-  });
-});
 
 describe("the WAL behind a backup", () => {
   test("reaches to the newest segment without a hole", () => {

@@ -104,6 +104,10 @@ describe.skipIf(findArchive(walE) === undefined)("archive check", { timeout }, (
     const words = /00000002\.history.*timeline 2 left timeline 1 at 0\/1500000.*without timeline 2/;
     const checked = await runArchive(["check", ...prefix]);
     expect(checked).toMatchObject({ status: 1, stdout: expect.stringMatching(words) });
+    const listed = await runArchive(["list", "--json", ...prefix]);
+    expect(JSON.parse(listed.stdout)).toMatchObject({
+      backups: [{ isRestorable: false, refusal: expect.stringMatching(words) }],
+    });
     const into = join(home.path, "pgdata");
     const restored = await runArchive(["restore", ...prefix, "--into", into]);
     expect(restored).toMatchObject({ status: 1, stderr: expect.stringMatching(words) });

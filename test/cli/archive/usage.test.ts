@@ -200,6 +200,17 @@ describe.skipIf(findArchive(walE) === undefined)("archive wal", { timeout }, () 
     expect(await readdir(home.path)).toEqual(["archive"]);
   });
 
+  test("a destination that is not there, or that we may not write to, is named", async () => {
+    await using home = await makeHome();
+    const nowhere = join(home.path, "nowhere/");
+    const missing = await runArchive(["wal", segment, nowhere, ...prefixOf(walE)]);
+    expect(missing.stderr).toContain(`DB_BAD_INPUT: there is no directory ${join(home.path, "nowhere")}`);
+    // where root itself may not write
+    const refused = await runArchive(["wal", segment, "/proc/1", ...prefixOf(walE)]);
+    expect(refused.stderr).toContain("DB_BAD_INPUT: nothing can be written into the directory /proc/1");
+    expect([missing.status, refused.status]).toEqual([1, 1]);
+  });
+
   test.each([
     ["00000001000000000000000a", /did you mean 00000001000000000000000A\?/],
     [`${segment}.lzo`, new RegExp(`the WAL file in it is ${segment}`)],

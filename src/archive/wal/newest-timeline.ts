@@ -3,22 +3,36 @@ import type { Backup } from "../format/list-backups.ts";
 import type { Problem } from "../format/list-parts.ts";
 import { historyName, timelineOf, whyNotFollow, type TimelineHistory } from "../format/timeline-history.ts";
 import type { ObjectStore } from "../store/object-store.ts";
+import { readIfGood } from "./wal-coverage.ts";
 import { walPrefix } from "./wal-index.ts";
 import { WalSource } from "./wal-source.ts";
 
+/** Gives the history of a timeline; `undefined` when there is none. */
+export type ReadHistory = (timeline: number) => Promise<TimelineHistory | undefined> | TimelineHistory | undefined;
+
 /**
- * What is wrong with the newest timeline of an archive, seen from a backup: a server that recovers takes for the newest what comes before the
- * first number without a history (`timeline.c`, findNewestTimeLine), and does not start when that one left the backup's own before it
- * began. Somebody's test server that archived into the same prefix leaves such a one. Pure.
+ * The history of the newest timeline after `beyond`, as PostgreSQL finds it: the one before the first number without a history
+ * (`timeline.c`, findNewestTimeLine). @throws what `read` throws.
  */
-export function strayTimeline(
-  { startSegment, startLsn }: Pick<Backup, "startSegment" | "startLsn">,
-  histories: readonly TimelineHistory[],
-): Problem | undefined {
-  const ours = timelineOf(startSegment);
-  const byNumber = new Map(histories.map((history) => [history.timeline, history]));
+export async function newestHistory(read: ReadHistory, beyond: number): Promise<TimelineHistory | undefined> {
   let newest: TimelineHistory | undefined;
-  for (let next = byNumber.get(ours + 1); next; next = byNumber.get(next.timeline + 1)) newest = next;
+  for (let timeline = beyond + 1; ; timeline += 1) {
+    const history = await read(timeline);
+    if (!history) return newest;
+    newest = history;
+  }
+}
+
+/**
+ * What is wrong with the newest timeline, seen from a backup: a server that recovers along it does not start when it left the backup's
+ * own before the backup began. Somebody's test server that archived into the same prefix leaves such a one.
+ */
+export async function strayTimeline(
+  { startSegment, startLsn }: Pick<Backup, "startSegment" | "startLsn">,
+  read: ReadHistory,
+): Promise<Problem | undefined> {
+  const ours = timelineOf(startSegment);
+  const newest = await newestHistory(read, ours);
   const why = newest && whyNotFollow({ timeline: ours, replayedLsn: startLsn }, newest);
   if (newest === undefined || why === undefined) return undefined;
   const reason =
@@ -33,16 +47,6 @@ export function strayTimeline(
  */
 export async function refuseStrayTimeline(store: ObjectStore, backup: Backup, signal: AbortSignal): Promise<void> {
   await using source = new WalSource({ store, threads: 1 });
-  const histories: TimelineHistory[] = [];
-  for (let timeline = timelineOf(backup.startSegment) + 1; ; timeline += 1) {
-    const history = await source.readHistory(timeline, { signal }).catch((fault: unknown) => {
-      // a damaged one leads nowhere; whoever asks for it is told
-      if (fault instanceof DrawbridgeError && fault.code === "DB_ARCHIVE_INVALID") return undefined;
-      throw fault;
-    });
-    if (!history) break;
-    histories.push(history);
-  }
-  const stray = strayTimeline(backup, histories);
+  const stray = await strayTimeline(backup, (timeline) => readIfGood(source, timeline, signal));
   if (stray) throw new DrawbridgeError("DB_ARCHIVE_INVALID", `${stray.object}: ${stray.reason}`);
 }
