@@ -37,13 +37,22 @@ export function parseDatabaseUrl(url: Secret): DatabaseAddress {
   return {
     host,
     port: Number(at.port || at.searchParams.get("port") || 5432),
-    database: decodeURIComponent(at.pathname.slice(1)) || user,
+    database: databaseIn(url) || user,
     user,
     password: at.password ? new Secret(decodeURIComponent(at.password)) : undefined,
     sslMode: at.searchParams.get("sslmode") ?? (local ? "disable" : "require"),
     sslRootCert: at.searchParams.get("sslrootcert") ?? undefined,
     options: at.searchParams.get("options") ?? undefined,
   };
+}
+
+/**
+ * The path as it was written: WHATWG's parser takes `.` and `..`, even percent-encoded, for steps in a directory
+ * tree and leaves them out, and PostgreSQL takes them for names.
+ */
+function databaseIn(url: Secret): string {
+  const path = /^[^:]*:\/\/[^/?#]*\/([^?#]*)/.exec(url.reveal().trim())?.[1] ?? "";
+  return decodeURIComponent(path);
 }
 
 /** The URL with another database, user or password; what is not given stays. */

@@ -59,6 +59,8 @@ describe("a database URL", () => {
           "require",
         ]);
       }),
+      // What a URL's path takes for steps up and down, and a database may be called.
+      { examples: [".", "..", "./..", "%2e", "a/../b"].map((name): [string, string, string] => [name, name, name]) },
     );
   });
   test("may name a socket's directory, and then speaks no TLS", () => {
