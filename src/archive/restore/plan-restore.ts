@@ -42,18 +42,21 @@ export async function planRestore(options: PlanOptions): Promise<RestorePlan> {
   const problems: Problem[] = [];
   if (options.backup.refusal !== undefined)
     problems.push({ object: options.backup.name, reason: `it cannot be restored: ${options.backup.refusal}` });
-  const wal = await lookAtWal(options, problems);
-  const { name, sentinel, completedAt } = options.backup;
+  const { name, sentinel, completedAt, startSegment } = options.backup;
+  // at once: each of them waits for the archive, and nothing is fetched before all have answered
+  const [wal, there, survey, { manifest, damaged }] = await Promise.all([
+    lookAtWal(options),
+    listSegments(store, startSegment, signal),
+    surveyParts(store, options.backup, signal),
+    sumManifest(options),
+  ]);
   const backup = { ...describeBackup(name, sentinel, completedAt, wal.segmentBytes) };
-  const there = await listSegments(store, backup.startSegment, signal);
+  problems.push(...(wal.problems ?? []));
   // it may have gone between the two looks
-  if (wal.isGone === true) there.delete(backup.startSegment);
+  if (wal.isGone === true) there.delete(startSegment);
   const missing = whyWalIsShort(backup, there, wal.segmentBytes);
-  if (missing !== undefined) problems.push({ object: backup.name, reason: missing });
-  const survey = await surveyParts(store, backup, signal);
-  problems.push(...survey.problems);
-  const manifest = await sumManifest(options, problems);
-  problems.push(...compareParts(backup, survey, manifest));
+  if (missing !== undefined) problems.push({ object: name, reason: missing });
+  problems.push(...survey.problems, ...(damaged ? [damaged] : []), ...compareParts(backup, survey, manifest));
   const source = options.systemIdentifier;
   return {
     backup,
@@ -78,31 +81,36 @@ function withoutManifest({ name, sentinel }: Backup): Problem[] {
 
 const unknownWal = { segmentBytes: usualSegmentBytes, systemIdentifier: undefined };
 
+interface WalLook {
+  readonly segmentBytes: number;
+  readonly systemIdentifier: bigint | undefined;
+  readonly isGone?: boolean;
+  readonly problems?: readonly Problem[];
+}
+
 /** The first segment that the backup needs says how large segments are and whose they are. */
-async function lookAtWal(
-  { store, backup, systemIdentifier, signal }: PlanOptions,
-  problems: Problem[],
-): Promise<{ segmentBytes: number; systemIdentifier: bigint | undefined; isGone?: boolean }> {
+async function lookAtWal({ store, backup, systemIdentifier, signal }: PlanOptions): Promise<WalLook> {
   try {
     const facts = await peekSegment(store, backup.startSegment, signal);
     if (facts === undefined) return { ...unknownWal, isGone: true };
-    if (systemIdentifier !== undefined && facts.systemIdentifier !== systemIdentifier) {
-      const reason = `it is of cluster ${facts.systemIdentifier}, the source is ${systemIdentifier}`;
-      problems.push({ object: `WAL file ${backup.startSegment}`, reason });
-    }
-    return facts;
+    if (systemIdentifier === undefined || facts.systemIdentifier === systemIdentifier) return facts;
+    const reason = `it is of cluster ${facts.systemIdentifier}, the source is ${systemIdentifier}`;
+    return { ...facts, problems: [{ object: `WAL file ${backup.startSegment}`, reason }] };
   } catch (thrown) {
     const fault = damageOnly(thrown);
-    problems.push({ object: backup.name, reason: `WAL that it starts with cannot be read: ${fault.message}` });
-    return unknownWal;
+    const reason = `WAL that it starts with cannot be read: ${fault.message}`;
+    return { ...unknownWal, problems: [{ object: backup.name, reason }] };
   }
 }
 
-async function sumManifest(
-  { store, backup, signal }: PlanOptions,
-  problems: Problem[],
-): Promise<ReadonlyMap<string, NameSum> | undefined> {
-  if (!backup.sentinel.hasManifest) return undefined;
+interface ManifestSums {
+  readonly manifest: ReadonlyMap<string, NameSum> | undefined;
+  /** What is wrong with it. */
+  readonly damaged?: Problem;
+}
+
+async function sumManifest({ store, backup, signal }: PlanOptions): Promise<ManifestSums> {
+  if (!backup.sentinel.hasManifest) return { manifest: undefined };
   const sums = new Map<string, NameSum>();
   const key = manifestKey(backup.name);
   const add = (partition: string, file: string): void => {
@@ -111,11 +119,10 @@ async function sumManifest(
     addName(sum, cleanName(file, key));
   };
   try {
-    return (await readManifest(store, backup.name, add, signal)) ? sums : undefined;
+    return { manifest: (await readManifest(store, backup.name, add, signal)) ? sums : undefined };
   } catch (thrown) {
     const fault = damageOnly(thrown);
-    problems.push({ object: key, reason: fault.message.replace(`${key}: `, "") });
-    return undefined;
+    return { manifest: undefined, damaged: { object: key, reason: fault.message.replace(`${key}: `, "") } };
   }
 }
 

@@ -15,7 +15,7 @@ import { differsFromManifest, nameDifference } from "./read-parts.ts";
 import type { RestoreIdentity, RestoredRecord, RestoreJournal } from "./restore-journal.ts";
 import { ProgressMeter, type RestoreProgress } from "./restore-progress.ts";
 import { openPartLanes, type PartLanes } from "./run-parts.ts";
-import { BackgroundSync } from "./sync-disk.ts";
+import { BackgroundSync, DiskSync } from "./sync-disk.ts";
 
 export type { RestoreProgress } from "./restore-progress.ts";
 
@@ -89,7 +89,8 @@ export async function restoreBaseBackup(options: RestoreOptions): Promise<Restor
   const start = await startRestore(target, journalPath, identityOf(options, plan));
   if (start.kind === "finished") return restoredOf(start.restored);
   await using journal = start.journal;
-  const restoring = begin({ options, plan, target, lanes }, start);
+  using disk = await DiskSync.open([into, tablespacesDir]);
+  const restoring = begin({ options, plan, target, lanes, disk }, start);
   await unpack(restoring, plan.parts.partitions);
   // one after the other, so that the label and the control file win over what lies in the partitions
   for (const part of plan.parts.last) await unpack(restoring, [part]);
@@ -99,10 +100,10 @@ export async function restoreBaseBackup(options: RestoreOptions): Promise<Restor
 }
 
 function begin(
-  given: Pick<Restoring, "options" | "plan" | "target" | "lanes">,
+  given: Pick<Restoring, "options" | "plan" | "target" | "lanes"> & { readonly disk: DiskSync },
   start: Exclude<RestoreStart, { kind: "finished" }>,
 ): Restoring {
-  const { options, plan, target } = given;
+  const { options, plan, disk } = given;
   const objects = [...plan.parts.partitions, ...plan.parts.last];
   const meter = new ProgressMeter({
     partsTotal: objects.length,
@@ -117,7 +118,7 @@ function begin(
   }
   const { journal } = start;
   const sync = new BackgroundSync({
-    paths: [target.into, target.tablespacesDir],
+    disk,
     everyBytes: syncEveryBytes,
     onSynced: (keys) => journal.synced(keys),
     onLost: () => journal.lost(),

@@ -1,41 +1,53 @@
-import { execFile } from "node:child_process";
 import { open, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { DrawbridgeError } from "../../errors.ts";
 import { isNotThere } from "../host/if-there.ts";
+import { SyncProgram } from "./sync-program.ts";
 
 /**
- * One sync of each file system that holds one of the paths: cheaper than one for each of a million files. Where there is no
- * program `sync` that does this (coreutils' `-f`), every file below the paths is synced by itself.
- * @throws DrawbridgeError `DB_UNEXPECTED` (paused) when the disk did not take something: the kernel tells that once only, so
- * nothing that was written before may be believed to be there; the signal's reason when stopped.
+ * Syncs the file systems that hold some paths: cheaper than one sync for each of a million files. Where there is no program
+ * `sync` that does this (coreutils' `-f`), every file below the paths is synced by itself.
  */
-export async function syncFileSystems(paths: readonly string[], signal?: AbortSignal): Promise<void> {
-  const byDevice = new Map<number, string>();
-  for (const path of paths) byDevice.set((await stat(path)).dev, path);
-  for (const path of byDevice.values()) {
-    try {
-      await promisify(execFile)("sync", ["-f", path], { signal });
-    } catch (cause) {
+export class DiskSync implements Disposable {
+  readonly #paths: readonly string[];
+  readonly #program: SyncProgram;
+
+  private constructor(paths: readonly string[], onePerDevice: readonly string[]) {
+    this.#paths = paths;
+    this.#program = new SyncProgram(onePerDevice);
+  }
+
+  /** For paths that are there. @throws Error when one is not. */
+  static async open(paths: readonly string[]): Promise<DiskSync> {
+    const byDevice = new Map<number, string>();
+    for (const path of paths) byDevice.set((await stat(path)).dev, path);
+    return new DiskSync(paths, [...byDevice.values()]);
+  }
+
+  /**
+   * @throws DrawbridgeError `DB_UNEXPECTED` (paused) when the disk did not take something: the kernel tells that once only, so
+   * nothing that was written before may be believed to be there; the signal's reason when stopped.
+   */
+  async sync(signal?: AbortSignal): Promise<void> {
+    const what = this.#paths.join(", ");
+    const { status, said } = await this.#program.ask(signal).catch((cause: unknown) => {
       signal?.throwIfAborted();
-      if (!isUnsupported(cause)) throw notTaken(path, cause);
-      await syncEach(paths, signal);
-      return;
+      throw notTaken(what, cause);
+    });
+    if (status === 0) return;
+    if (status !== notFound && !/(?:invalid|unrecognized|illegal|unknown) option/i.test(said)) {
+      throw notTaken(what, new Error(said));
     }
+    await syncEach(this.#paths, signal);
+  }
+
+  [Symbol.dispose](): void {
+    this.#program[Symbol.dispose]();
   }
 }
 
-/** There is no such program, or it does not know the option. */
-function isUnsupported(cause: unknown): boolean {
-  if (isNotThere(cause)) return true;
-  return /(?:invalid|unrecognized|illegal|unknown) option/i.test(saidBy(cause));
-}
-
-/** What a program that failed wrote to standard error. */
-function saidBy(cause: unknown): string {
-  return cause instanceof Error && "stderr" in cause ? String(cause.stderr).trim() : "";
-}
+/** What a shell answers for a program that is not there. */
+const notFound = 127;
 
 async function syncEach(paths: readonly string[], signal: AbortSignal | undefined): Promise<void> {
   for (const path of paths) {
@@ -55,7 +67,7 @@ async function syncEach(paths: readonly string[], signal: AbortSignal | undefine
 }
 
 function notTaken(path: string, cause: unknown): DrawbridgeError {
-  const words = saidBy(cause) || String(cause);
+  const words = cause instanceof Error ? cause.message : String(cause);
   return new DrawbridgeError("DB_UNEXPECTED", `${path}: the disk did not take what was written: ${words}`, {
     cause,
     outcome: "paused",
@@ -64,7 +76,7 @@ function notTaken(path: string, cause: unknown): DrawbridgeError {
 
 /** How a {@link BackgroundSync} works. */
 export interface BackgroundSyncOptions {
-  readonly paths: readonly string[];
+  readonly disk: DiskSync;
   /** Begins another sync when so many bytes have been written since the last one began. */
   readonly everyBytes: number;
   /** Told of what was complete when a sync began and is on the disk now. */
@@ -106,7 +118,7 @@ export class BackgroundSync {
     if (this.#fault) throw this.#fault;
   }
 
-  /** Waits for the one that runs, and syncs all that is left. @throws DrawbridgeError as {@link syncFileSystems}. */
+  /** Waits for the one that runs, and syncs all that is left. @throws DrawbridgeError as {@link DiskSync.sync}. */
   async finish(): Promise<void> {
     await this.#running;
     if (!this.#fault) await this.#syncWhatIsThere();
@@ -114,12 +126,12 @@ export class BackgroundSync {
   }
 
   async #syncWhatIsThere(): Promise<void> {
-    const { paths, onSynced, onLost, signal } = this.#options;
+    const { disk, onSynced, onLost, signal } = this.#options;
     const keys = this.#keys;
     this.#keys = [];
     this.#bytes = 0;
     try {
-      await syncFileSystems(paths, signal);
+      await disk.sync(signal);
       await onSynced(keys);
     } catch (cause) {
       this.#fault = cause instanceof Error ? cause : new Error(String(cause));

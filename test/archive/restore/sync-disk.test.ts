@@ -1,11 +1,11 @@
-import { chmod, mkdir, writeFile } from "node:fs/promises";
+import { chmod, mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { listBackups } from "../../../src/archive/format/list-backups.ts";
 import { noNames, type PartFacts } from "../../../src/archive/restore/part-facts.ts";
 import { parseJournal } from "../../../src/archive/restore/restore-journal.ts";
 import { restoreBaseBackup } from "../../../src/archive/restore/restore.ts";
-import { BackgroundSync, syncFileSystems } from "../../../src/archive/restore/sync-disk.ts";
+import { BackgroundSync, DiskSync } from "../../../src/archive/restore/sync-disk.ts";
 import { waitFor } from "../../../src/clock.ts";
 import { makeArchive } from "../../support/archive-maker.ts";
 import { faultStore, objectsStore } from "../../support/fault-store.ts";
@@ -45,7 +45,8 @@ describe("what the disk does not take", () => {
   test("ends the sync, and says so", async () => {
     await inMemoryDir(async (dir) => {
       await haveSync(dir, ioError);
-      await expect(syncFileSystems([dir])).rejects.toMatchObject({
+      using disk = await DiskSync.open([dir]);
+      await expect(disk.sync()).rejects.toMatchObject({
         code: "DB_UNEXPECTED",
         outcome: "paused",
         message: expect.stringMatching(/did not take what was written: .*Input\/output error/),
@@ -61,8 +62,24 @@ describe("what the disk does not take", () => {
       await mkdir(join(dir, "data/base"), { recursive: true });
       await writeFile(join(dir, "data/base/1"), "row");
       await haveSync(dir, script);
-      await syncFileSystems([join(dir, "data")]);
-      await expect(syncFileSystems([join(dir, "data/nowhere")])).rejects.toThrow(/ENOENT/);
+      using disk = await DiskSync.open([join(dir, "data")]);
+      await disk.sync();
+      await rm(join(dir, "data"), { recursive: true });
+      await expect(disk.sync()).rejects.toThrow(/ENOENT/);
+    });
+  });
+
+  test("a shell that is gone is no sync, and stopping waits for none", async () => {
+    await inMemoryDir(async (dir) => {
+      await haveSync(dir, 'kill "$PPID"');
+      using gone = await DiskSync.open([dir]);
+      await expect(gone.sync()).rejects.toMatchObject({
+        outcome: "paused",
+        message: expect.stringMatching(/has ended/),
+      });
+      await haveSync(dir, "exec sleep 60");
+      using slow = await DiskSync.open([dir]);
+      await expect(slow.sync(AbortSignal.timeout(50))).rejects.toMatchObject({ name: "TimeoutError" });
     });
   });
 
@@ -70,8 +87,9 @@ describe("what the disk does not take", () => {
     await inMemoryDir(async (dir) => {
       await haveSync(dir, ioError);
       const told: string[] = [];
+      using disk = await DiskSync.open([dir]);
       const sync = new BackgroundSync({
-        paths: [dir],
+        disk,
         everyBytes: 1,
         onSynced: async (keys) => void told.push(...keys),
         onLost: async () => void told.push("lost"),
