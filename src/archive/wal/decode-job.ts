@@ -1,4 +1,14 @@
-import { closeSync, fchownSync, fdatasyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  fchownSync,
+  fdatasyncSync,
+  linkSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
 import { createDecoder } from "../codec/decoder.ts";
 import { sniff, sniffedBytes } from "../codec/sniff.ts";
 import type { SegmentExpectation } from "../format/segment-check.ts";
@@ -18,8 +28,8 @@ export interface DecodeJob {
   readonly expected: SegmentExpectation;
   /** Where it is written to. Absent: the content is only checked. */
   readonly dest?: NewFile | undefined;
-  /** Where the bytes go as they came: to serve the file again without asking the archive. */
-  readonly keep?: NewFile | undefined;
+  /** A second name for what is written, to serve it again without asking the archive. Whoever reads it there has to prove it anew. */
+  readonly keep?: string | undefined;
   readonly owner?: Owner | undefined;
   /** Whether the file has to outlive a power loss from here on. */
   readonly sync?: boolean | undefined;
@@ -60,8 +70,7 @@ export function decodeWal(job: DecodeJob): Decoded {
     decoder.push(source);
     decoder.end();
     const decoded = check.end();
-    if (job.keep !== undefined) keepObject(job.keep, source);
-    output?.finish();
+    output?.finish(job.keep);
     return { ...decoded, isPlaced: place !== undefined && placeSegments(place, [name]).length > 0 };
   } catch (fault) {
     output?.discard();
@@ -90,9 +99,14 @@ class Output {
     }
   }
 
-  finish(): void {
+  /** `keep`: gets the name before the other one, from which it may be taken away at once. */
+  finish(keep?: string): void {
     if (this.#sync) fdatasyncSync(this.#file);
     this.#close();
+    if (keep !== undefined) {
+      rmSync(keep, { force: true });
+      linkSync(this.#path.half, keep);
+    }
     renameSync(this.#path.half, this.#path.whole);
   }
 
@@ -106,16 +120,5 @@ class Output {
   #close(): void {
     if (this.#isOpen) closeSync(this.#file);
     this.#isOpen = false;
-  }
-}
-
-function keepObject(path: NewFile, object: Buffer): void {
-  const output = new Output(path, {});
-  try {
-    output.write(object);
-    output.finish();
-  } catch (fault) {
-    output.discard();
-    throw fault;
   }
 }

@@ -1,22 +1,21 @@
 import { readdir, rm } from "node:fs/promises";
-import { parseSegmentName, parseWalObject, walKind } from "../format/wal-names.ts";
+import { parseSegmentName, walKind } from "../format/wal-names.ts";
 import { inSpool, type Spool } from "./spool.ts";
 
 /** Segments before the one taken last that are kept in any case: a promotion asks for the last one again. */
 const keptAnyway = 4n;
 
 /**
- * Removes kept objects that nobody can ask for again: those before `taken` and its last few, unless they are at or above
+ * Removes kept segments that nobody can ask for again: those before `taken` and its last few, unless they are at or above
  * the restart point that PostgreSQL told last (`%r`; all zeros before the first one).
  */
 export async function pruneKept(spool: Spool, taken: string, segmentBytes: number): Promise<void> {
   const told = (await readdir(inSpool(spool, "from"))).filter((name) => walKind(name) === "segment").toSorted();
   const least = leastNeeded(taken, told, segmentBytes);
-  for (const object of await readdir(inSpool(spool, "kept"))) {
-    const name = parseWalObject(object)?.name;
-    if (name === undefined || walKind(name) !== "segment") continue;
-    if (parseSegmentName(name, segmentBytes).number >= least) continue;
-    await rm(inSpool(spool, "kept", object), { force: true });
+  for (const name of await readdir(inSpool(spool, "kept"))) {
+    // also what an earlier version has kept in another form
+    if (walKind(name) === "segment" && parseSegmentName(name, segmentBytes).number >= least) continue;
+    await rm(inSpool(spool, "kept", name), { force: true });
   }
   for (const old of told.slice(0, -1)) await rm(inSpool(spool, "from", old), { force: true });
 }

@@ -14,7 +14,7 @@ export interface Spool {
 /**
  * `want`: names asked for, with the asking process's id. `answer`: exit statuses for those that are not coming. `ready`:
  * proven files, to be moved away by whoever asked. `placed`: proven and synced segments that lie in the server's `pg_wal` as well;
- * `took`: names of those that it was sent to. `kept`: the objects that files came from, where we may not look into `pg_wal`. `from`:
+ * `took`: names of those that it was sent to. `kept`: second names of the segments that were ready, where we may not look into `pg_wal`. `from`:
  * the oldest file that PostgreSQL may need again (`%r`). `outgoing` and `done`: the same for `archive_command`.
  */
 const subdirs = ["want", "answer", "ready", "placed", "took", "kept", "from", "outgoing", "done"] as const;

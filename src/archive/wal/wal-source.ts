@@ -1,11 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { readdir, rm } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { dirname, join } from "node:path";
 import { systemClock, type Clock } from "../../clock.ts";
 import { DrawbridgeError } from "../../errors.ts";
 import type { SegmentExpectation } from "../format/segment-check.ts";
 import { historyName, parseHistory, type TimelineHistory } from "../format/timeline-history.ts";
-import { parseWalObject } from "../format/wal-names.ts";
 import type { Owner } from "../server/owned-file.ts";
 import type { ObjectInfo, ObjectStore } from "../store/object-store.ts";
 import type { Decoded, DecodeJob, NewFile } from "./decode-job.ts";
@@ -30,7 +29,7 @@ export interface WalSourceOptions {
 
 /** How one file is fetched. */
 export interface FetchOptions extends FindOptions {
-  /** A directory in which objects are kept as they are, and looked for first; always the same for one source. */
+  /** A directory on the same file system in which segments keep a second name, and are looked for first; always the same for one source. */
   readonly keepDir?: string | undefined;
   /** Whether the file has to outlive a power loss once this resolves. */
   readonly sync?: boolean | undefined;
@@ -54,8 +53,8 @@ export class WalSource implements AsyncDisposable {
   readonly #memory = new ObjectMemory();
   #learned: SegmentExpectation = {};
   #lastExtension: string | undefined;
-  /** Objects in `keepDir` by the file that they hold, once it was looked at. Whoever prunes it need not tell. */
-  #kept: Map<string, string> | undefined;
+  /** What lies in `keepDir`, once it was looked at. Whoever prunes it need not tell. */
+  #kept: Set<string> | undefined;
 
   constructor(options: WalSourceOptions) {
     this.store = options.store;
@@ -168,25 +167,25 @@ export class WalSource implements AsyncDisposable {
     }
     const source = await readObject(this.store, key, { memory: this.#memory, clock: this.#clock, signal });
     if (!source) return undefined;
-    const keep = keepDir === undefined ? undefined : newFile(join(keepDir, basename(key)));
+    const keep = keepDir === undefined ? undefined : join(keepDir, name);
     const decoded = await this.#decode({ key, name, source, dest, sync, place, keep }).finally(() =>
       this.#memory.giveBack(source.memory),
     );
-    if (keep !== undefined) this.#kept?.set(name, basename(key));
+    if (keep !== undefined) this.#kept?.add(name);
     return decoded;
   }
 
-  /** From the objects that were kept; what is damaged or pruned there is fetched again. */
+  /** From what was kept, proven anew: it is the server's file as well. What is damaged or pruned there is fetched again. */
   async #readKept(name: string, { keepDir, ...target }: Target): Promise<Decoded | undefined> {
     if (keepDir === undefined) return undefined;
-    this.#kept ??= await readKeptNames(keepDir);
-    const kept = this.#kept.get(name);
-    if (kept === undefined) return undefined;
+    this.#kept ??= new Set(await readdir(keepDir));
+    if (!this.#kept.has(name)) return undefined;
+    const kept = join(keepDir, name);
     try {
-      return await this.#decode({ key: kept, name, source: join(keepDir, kept), ...target });
+      return await this.#decode({ key: name, name, source: kept, ...target });
     } catch {
       this.#kept.delete(name);
-      await rm(join(keepDir, kept), { force: true });
+      await rm(kept, { force: true });
       if (target.dest !== undefined) await rm(target.dest.half, { force: true });
       return undefined;
     }
@@ -202,13 +201,4 @@ export class WalSource implements AsyncDisposable {
 /** Under a name of its own beside it until it is whole. */
 function newFile(whole: string): NewFile {
   return { half: join(dirname(whole), `.${randomUUID()}`), whole };
-}
-
-async function readKeptNames(keepDir: string): Promise<Map<string, string>> {
-  const kept = new Map<string, string>();
-  for (const object of await readdir(keepDir)) {
-    const name = parseWalObject(object)?.name;
-    if (name !== undefined) kept.set(name, object);
-  }
-  return kept;
 }
