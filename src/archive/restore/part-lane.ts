@@ -96,7 +96,7 @@ export class PartLane {
     const id = (this.#lastId += 1);
     const running: Running = { id, job, watch, done: resolve, failed: reject, fault: this.#dead, writtenBytes: 0 };
     this.#enqueue({ type: "part", running });
-    for (const range of rangesOf(job.object.sizeBytes)) {
+    for (const range of rangesOf(job.object.sizeBytes, this.#options.slots.rangeBytes)) {
       const slot = await this.#takeSlot(running);
       const memory = slot === undefined ? undefined : this.#options.slots.memory[slot];
       if (slot === undefined || !memory) break;

@@ -5,8 +5,13 @@ import type { ExtractionTarget } from "./extract.ts";
 import type { PartFacts } from "./part-facts.ts";
 import { PartLane, type PartJob } from "./part-lane.ts";
 
-/** Memory for what has been fetched and not yet unpacked. */
-const inFlightBytes = 32 * 1024 * 1024;
+const mib = 1024 * 1024;
+/**
+ * Ranges on their way and not yet unpacked, several for each thread: S3 gives one connection 50 to 90 MB/s. Two threads have memory to
+ * spare for larger ones, which cost both sides less: a request takes a millisecond of processor time.
+ */
+const flightOf = (lanes: number): { count: number; rangeBytes: number } =>
+  lanes > 2 ? { count: 8, rangeBytes: 4 * mib } : { count: 6, rangeBytes: 8 * mib };
 /** Four write some GB/s, which few disks and lines can; each costs some 25 MB of memory. */
 const greatestLanes = 4;
 
@@ -42,13 +47,13 @@ export interface PartLanes extends AsyncDisposable {
 export function openPartLanes(options: PartLanesOptions): PartLanes {
   const over = new AbortController();
   const signal = options.signal ? AbortSignal.any([options.signal, over.signal]) : over.signal;
-  const slots = new RangeSlots(inFlightBytes);
+  const { lanes: count = usualLanes() } = options;
+  const slots = new RangeSlots(flightOf(count));
   const { memory } = slots;
   const lanes: PartLane[] = [];
   // towards the end the lanes that still have something to do get what the others no longer need
   const share = (): number =>
     Math.max(1, Math.floor(memory.length / Math.max(1, lanes.filter((lane) => lane.isBusy).length)));
-  const { lanes: count = usualLanes() } = options;
   const setup = { target: options.target, memory };
   for (let number = 0; number < count; number += 1)
     lanes.push(new PartLane({ setup, source: { ...options, signal }, slots, share }));

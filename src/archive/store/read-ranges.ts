@@ -3,9 +3,6 @@ import { asDrawbridgeError, DrawbridgeError } from "../../errors.ts";
 import { fillFrom } from "./fill-from.ts";
 import type { ObjectInfo, ObjectStore } from "./object-store.ts";
 
-/** Bytes of one request. S3 gives one connection 50 to 90 MB/s; several of these at once fill a faster line. */
-export const rangeBytes = 4 * 1024 * 1024;
-
 /** How often one range is asked for before the whole gives up. */
 const maxTries = 6;
 const firstPauseMs = 250;
@@ -18,7 +15,7 @@ export interface RangeSource {
 }
 
 /** First and last byte (inclusive) of the ranges of an object. Pure. */
-export function rangesOf(sizeBytes: number): { readonly start: number; readonly end: number }[] {
+export function rangesOf(sizeBytes: number, rangeBytes: number): { readonly start: number; readonly end: number }[] {
   return Array.from({ length: Math.ceil(sizeBytes / rangeBytes) }, (_, index) => ({
     start: index * rangeBytes,
     end: Math.min((index + 1) * rangeBytes, sizeBytes) - 1,
@@ -74,17 +71,19 @@ async function readOnce(
 }
 
 /**
- * The memory that all ranges in flight share: a fixed number of slots of {@link rangeBytes}, handed round by number. Threads
- * share it: each ArrayBuffer that is transferred instead counts as new memory with V8, which answers with full collections.
+ * The memory that all ranges in flight share: a fixed number of slots, handed round by number. Threads share it: each
+ * ArrayBuffer that is transferred instead counts as new memory with V8, which answers with full collections.
  */
 export class RangeSlots {
   readonly memory: readonly SharedArrayBuffer[];
+  /** Bytes of one slot, and of one request. */
+  readonly rangeBytes: number;
   readonly #free: number[];
   readonly #waiting: ((slot: number) => void)[] = [];
 
-  /** `limitBytes` at most are ever held, but one slot always. Pages that were never filled cost nothing. */
-  constructor(limitBytes: number) {
-    const count = Math.max(1, Math.floor(limitBytes / rangeBytes));
+  /** So much is held at most. Pages that were never filled cost nothing. */
+  constructor({ count, rangeBytes }: { readonly count: number; readonly rangeBytes: number }) {
+    this.rangeBytes = rangeBytes;
     this.memory = Array.from({ length: count }, () => new SharedArrayBuffer(rangeBytes));
     this.#free = [...this.memory.keys()];
   }
