@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { chooseBackup } from "../archive/format/choose-backup.ts";
 import { parseControlFile } from "../archive/format/control-file.ts";
-import { listBackups, type Backup } from "../archive/format/list-backups.ts";
+import { type Backup, sortByReadable, surveyBackups } from "../archive/format/list-backups.ts";
 import { usualSegmentBytes } from "../archive/format/wal-names.ts";
 import { ifThere } from "../archive/host/if-there.ts";
 import { exists } from "../archive/restore/finish-restore.ts";
@@ -157,15 +157,19 @@ export async function remember(context: AgentContext, record: InstanceRecord): P
  */
 async function findBackup({ deps, record }: AgentContext, goal: AgentGoal, signal: AbortSignal): Promise<Chosen> {
   const { archive: store } = deps;
-  let backups = await listBackups(store, { signal });
+  let { backups, unreadable } = sortByReadable(await surveyBackups(store, { signal }));
   const starts = backups.map(({ startSegment }) => startSegment);
   const segmentBytes = await findSegmentBytes(store, starts, signal);
-  if (segmentBytes !== usualSegmentBytes) backups = await listBackups(store, { segmentBytes, signal });
+  if (segmentBytes !== usualSegmentBytes) {
+    ({ backups, unreadable } = sortByReadable(await surveyBackups(store, { segmentBytes, signal })));
+  }
+  for (const one of unreadable) deps.log.warn(one, "this base backup is passed over: its sentinel cannot be read");
   const first = backups.map((backup) => backup.startSegment).toSorted((a, b) => (a < b ? -1 : 1))[0];
   const segments = first === undefined ? new Set<string>() : await listSegments(store, first, signal);
   const choose = (wanted: string, among: readonly Backup[]): Backup =>
     chooseBackup({
       backups: among,
+      unreadable,
       wanted,
       segments,
       segmentBytes,

@@ -127,6 +127,15 @@ describe("choosing a base backup", () => {
     );
   });
 
+  test("one whose sentinel cannot be read hides no other, and is told of where nothing else is left or it was named", () => {
+    const unreadable = [{ name: "base_000000010000000000000001", reason: "its sentinel is cut off" }];
+    expect(chooseBackup({ ...choice, unreadable }).name).toBe(newer.name);
+    expect(() => chooseBackup({ ...choice, unreadable, wanted: "base_000000010000000000000001" })).toThrow(
+      /is cut off/,
+    );
+    expect(() => chooseBackup({ ...choice, backups: [], unreadable })).toThrow(/000001: its sentinel is cut off/);
+  });
+
   test("an empty archive says so", () => {
     expect(() => chooseBackup({ ...choice, backups: [] })).toThrow(/no completed base backup/);
   });

@@ -1,10 +1,12 @@
 import { DrawbridgeError } from "../../errors.ts";
-import type { Backup } from "./list-backups.ts";
+import type { Backup, UnreadableBackup } from "./list-backups.ts";
 import { whyWalIsShort } from "./missing-wal.ts";
 
 /** What {@link chooseBackup} decides upon. */
 export interface BackupChoice {
   readonly backups: readonly Backup[];
+  /** Those that cannot be chosen for want of a readable sentinel. */
+  readonly unreadable?: readonly UnreadableBackup[] | undefined;
   /** `LATEST`, or the name of one backup. */
   readonly wanted: string;
   /** Names of the WAL segments in the archive. */
@@ -23,7 +25,8 @@ export interface BackupChoice {
 export function chooseBackup(choice: BackupChoice): Backup {
   const isLatest = choice.wanted === "LATEST";
   const named = isLatest ? choice.backups : choice.backups.filter((b) => b.name === choice.wanted);
-  if (named.length === 0) {
+  const unreadable = (choice.unreadable ?? []).filter(({ name }) => isLatest || name === choice.wanted);
+  if (named.length === 0 && unreadable.length === 0) {
     const what = isLatest ? "no completed base backup" : `no base backup ${choice.wanted}`;
     throw new DrawbridgeError("DB_ARCHIVE_INVALID", `the archive holds ${what}`);
   }
@@ -34,6 +37,8 @@ export function chooseBackup(choice: BackupChoice): Backup {
     if (refusal === undefined) return backup;
     refusals.push(`${backup.name}: ${refusal}`);
   }
+  // an old one with a damaged sentinel says nothing of the others
+  refusals.push(...unreadable.map(({ name, reason }) => `${name}: ${reason}`));
   throw new DrawbridgeError("DB_ARCHIVE_INVALID", `no base backup can be restored. ${refusals.join("; ")}`);
 }
 

@@ -78,6 +78,26 @@ export async function surveyBackups(store: ObjectStore, options: ListBackupsOpti
   return backups.sort((a, b) => (placeInOrder(a.name) < placeInOrder(b.name) ? -1 : 1));
 }
 
+/** A completed base backup of which nothing is known, since its sentinel cannot be read. */
+export interface UnreadableBackup {
+  readonly name: string;
+  readonly reason: string;
+}
+
+/** Backups that can be chosen from, and those that can only be told of; the order stays. Pure. */
+export function sortByReadable(surveyed: readonly SurveyedBackup[]): {
+  readonly backups: readonly Backup[];
+  readonly unreadable: readonly UnreadableBackup[];
+} {
+  const backups: Backup[] = [];
+  const unreadable: UnreadableBackup[] = [];
+  for (const { name, found } of surveyed) {
+    if (found instanceof DrawbridgeError) unreadable.push({ name, reason: found.message });
+    else backups.push(found);
+  }
+  return { backups, unreadable };
+}
+
 /**
  * All completed base backups of an archive, oldest first. Sentinels that cannot be read are an error that names them.
  * @throws DrawbridgeError `DB_ARCHIVE_INVALID`, and what the store throws.

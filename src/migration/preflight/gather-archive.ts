@@ -1,6 +1,11 @@
 import { decompress } from "../../archive/codec/decompress.ts";
 import { chooseBackup } from "../../archive/format/choose-backup.ts";
-import { type Backup, listBackups } from "../../archive/format/list-backups.ts";
+import {
+  type Backup,
+  sortByReadable,
+  surveyBackups,
+  type UnreadableBackup,
+} from "../../archive/format/list-backups.ts";
 import { listParts } from "../../archive/format/list-parts.ts";
 import { segmentRange, usualSegmentBytes } from "../../archive/format/wal-names.ts";
 import type { ObjectStore } from "../../archive/store/object-store.ts";
@@ -21,11 +26,11 @@ export interface ArchiveQuestion {
 /**
  * Lists base backups and WAL, chooses as the restore would, and opens the first part and the first segment, so that
  * encryption and a stranger's archive are seen now.
- * @throws DrawbridgeError `DB_ARCHIVE_ACCESS`, `DB_ARCHIVE_INVALID` (a sentinel that cannot be read), `DB_CONNECTION`.
+ * @throws DrawbridgeError `DB_ARCHIVE_ACCESS`, `DB_CONNECTION`.
  */
 export async function archiveFacts(store: ObjectStore, question: ArchiveQuestion): Promise<ArchiveFacts> {
   const { signal } = question;
-  const backups = await listBackups(store, { signal });
+  const { backups, unreadable } = sortByReadable(await surveyBackups(store, { signal }));
   const names = backups.map(({ name }) => name);
   const first = backups.map(({ startSegment }) => startSegment).toSorted()[0];
   const segments = first === undefined ? new Set<string>() : await listSegments(store, first, signal);
@@ -33,7 +38,7 @@ export async function archiveFacts(store: ObjectStore, question: ArchiveQuestion
   // where it is not there, the choice says so
   const wal = newestStart === undefined ? undefined : await peekSegment(store, newestStart, signal);
   const segmentBytes = wal?.segmentBytes ?? usualSegmentBytes;
-  const choice = choose(backups, question, segments, segmentBytes);
+  const choice = choose({ backups, unreadable, segments, segmentBytes }, question);
   const known = { backups: names, systemIdentifier: wal && String(wal.systemIdentifier) };
   if ("refusal" in choice) {
     return { ...known, chosen: undefined, refusal: choice.refusal, missingSegments: [], newestSegment: undefined };
@@ -57,17 +62,20 @@ export async function archiveFacts(store: ObjectStore, question: ArchiveQuestion
   };
 }
 
+interface Choices {
+  readonly backups: readonly Backup[];
+  readonly unreadable: readonly UnreadableBackup[];
+  readonly segments: ReadonlySet<string>;
+  readonly segmentBytes: number;
+}
+
 function choose(
-  backups: readonly Backup[],
-  question: ArchiveQuestion,
-  segments: ReadonlySet<string>,
-  segmentBytes: number,
+  choices: Choices,
+  { wanted, systemIdentifier }: ArchiveQuestion,
 ): { backup: Backup } | { refusal: string } {
-  const { wanted, systemIdentifier } = question;
   try {
     const cluster = systemIdentifier === undefined ? undefined : BigInt(systemIdentifier);
-    const choice = { backups, wanted, segments, segmentBytes, systemIdentifier: cluster, skipRefused: true };
-    return { backup: chooseBackup(choice) };
+    return { backup: chooseBackup({ ...choices, wanted, systemIdentifier: cluster, skipRefused: true }) };
   } catch (fault) {
     if (fault instanceof DrawbridgeError && fault.code === "DB_ARCHIVE_INVALID") return { refusal: explain(fault) };
     throw fault;
