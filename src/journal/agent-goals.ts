@@ -74,13 +74,18 @@ function goalFromRow(row: GoalRow): AgentGoal {
   return { migrationId: row.migration_id, epoch: BigInt(row.epoch), goal: row.goal, params: row.params };
 }
 
+/** What the agent last said, as a reader finds it. */
+export interface AgentReport extends AgentState {
+  /** How long ago, by the journal's clock. */
+  readonly ageMs: number;
+  /** Tells one report from the next: the journal's clock in microseconds, since two may come within a millisecond. */
+  readonly stamp: string;
+}
+
 /** What the agent last said, and how long ago by the journal's clock. */
-export async function readAgentState(
-  db: Queryable,
-  migrationId: string,
-): Promise<(AgentState & { readonly ageMs: number }) | undefined> {
-  const [row] = await db.query<StateRow & { age_ms: number }>(
-    `select migration_id, epoch, state, facts, at,
+export async function readAgentState(db: Queryable, migrationId: string): Promise<AgentReport | undefined> {
+  const [row] = await db.query<StateRow & { age_ms: number; stamp: string }>(
+    `select migration_id, epoch, state, facts, at, (extract(epoch from at) * 1000000)::bigint as stamp,
        (extract(epoch from clock_timestamp() - at) * 1000)::double precision as age_ms
      from journal.agent_state where migration_id = $1`,
     [migrationId],
@@ -93,6 +98,7 @@ export async function readAgentState(
       facts: row.facts,
       at: row.at,
       ageMs: row.age_ms,
+      stamp: row.stamp,
     }
   );
 }

@@ -129,3 +129,27 @@ test("keys that are refused are looked on at for a minute, since they may be ren
   await expect(ended).rejects.toMatchObject({ code: "DB_ARCHIVE_ACCESS", outcome: "paused" });
   expect(told).toBe(7);
 });
+
+test("two reports of the agent within a millisecond are two: neither is taken for the other", async () => {
+  const world = await fresh();
+  const epoch = await aimBridge(world, contextWith(await rememberGoal(world)), { goal: "standby", params });
+  const within = async (microseconds: number): Promise<void> => {
+    await says(world, epoch, "failed", failed("retryable"));
+    await journal.admin.query(
+      "update journal.agent_state set at = timestamptz '2026-01-01' + $2 * interval '1 microsecond' where migration_id = $1",
+      [world.migrationId, microseconds],
+    );
+  };
+  let told = 0;
+  const context = partOf<StepContext>({
+    signal: new AbortController().signal,
+    progress: async () => {
+      told += 1;
+      await within(100 + told);
+    },
+  });
+  await within(100);
+  const ended = watchBridge(world, context, { ...watching, patience: 3, epoch, accept: () => false });
+  await expect(ended).rejects.toMatchObject({ code: "DB_ARCHIVE_ACCESS" });
+  expect(told).toBe(4);
+});

@@ -62,18 +62,17 @@ export interface BridgeWatch {
  * @throws DrawbridgeError `DB_BRIDGE` with the agent's own error, `DB_WAIT_TIMEOUT`.
  */
 export async function watchBridge(world: World, context: StepContext, watch: BridgeWatch): Promise<AgentState> {
-  const failures = new Set<number>();
-  let toldAtMs = -1;
+  const failures = new Set<string>();
+  let told = "";
   return waitFor(
     async () => {
       const now = await readAgentState(world.journal.db, world.migrationId);
       if (now === undefined || now.epoch !== watch.epoch) return undefined;
       // once for each of its reports: the look may be much more frequent
-      const atMs = now.at?.getTime() ?? 0;
-      if (atMs !== toldAtMs) await context.progress({ agent: now.state, ...now.facts });
-      toldAtMs = atMs;
+      if (now.stamp !== told) await context.progress({ agent: now.state, ...now.facts });
+      told = now.stamp;
       if (now.state === "failed") {
-        failures.add(atMs);
+        failures.add(now.stamp);
         // keys may be renewed without anybody's doing
         const patience =
           now.facts.error?.outcome === "paused" ? Math.min(pausedPatience, watch.patience) : watch.patience;
