@@ -103,6 +103,8 @@ async function unpack(
     signal,
   });
   stage.isUnpacking = false;
+  const { leftOut } = restored;
+  if (leftOut.length > 0) deps.log.warn({ leftOut }, "symlinks to files that are not in the archive were left out");
   return { systemIdentifier: restored.systemIdentifier.toString(), pgMajor: restored.pgMajor };
 }
 

@@ -18,12 +18,19 @@ export async function main(argv: readonly string[]): Promise<void> {
   } catch (thrown) {
     if (thrown instanceof CommanderError) {
       process.exitCode = thrown.exitCode === 0 ? 0 : 2;
+      if (thrown.exitCode !== 0 && argv.includes("--json")) writeUsageError(thrown);
       return;
     }
     const error = asDrawbridgeError(thrown);
     process.stderr.write(`\n${error.code}: ${explain(error)}\n${error.remedy}\n`);
     process.exitCode = failed;
   }
+}
+
+/** Wrong usage for a program that reads our JSON; the person at the terminal has been told already. */
+function writeUsageError({ message }: CommanderError): void {
+  const error = { code: "DB_BAD_INPUT", message: message.replace(/^error: /, ""), causes: [], advice: "" };
+  process.stdout.write(`${JSON.stringify({ error }, undefined, 2)}\n`);
 }
 
 /** Each role loads only what it needs: the bot never loads the database code of the worker, for instance. */

@@ -48,6 +48,7 @@ export class Extraction implements TarHandler {
       laterSegments: [],
       largeFiles: [],
       hardLinks: [],
+      leftOut: [],
       required: [],
       names: noNames(),
       kept: {},
@@ -125,6 +126,7 @@ export class Extraction implements TarHandler {
     }
     const fate = member.kind === "symlink" ? symlinkFate(name) : "refused";
     if (fate === "volume") this.#makeDir(name);
+    if (fate === "host-file") this.facts.leftOut.push(`${name} (to ${member.linkName})`);
     if (fate === "refused")
       throw this.#invalid(
         `${name} is a ${member.kind === "other" ? "device or pipe" : member.kind}; that is not restored`,

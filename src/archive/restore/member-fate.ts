@@ -53,15 +53,15 @@ export function isRestoredDir(name: string): boolean {
 
 /**
  * What becomes of a symlink of the archive. `volume`: a directory of our own, for a WAL or log volume of the source or a tablespace. `left-out`: it
- * lies where nothing of the archive's host is restored, or leads to one of its files, which the archive does not have: a configuration file
- * in `/etc`, a certificate. `refused`: what it led to would be missing.
+ * lies where nothing of the archive's host is restored. `host-file`: left out as well, since it leads to a file of that host, which the archive
+ * does not have: a configuration file in `/etc`, a certificate. `refused`: what it led to would be missing.
  */
-export function symlinkFate(name: string): "volume" | "left-out" | "refused" {
+export function symlinkFate(name: string): "volume" | "left-out" | "host-file" | "refused" {
   if (/^pg_tblspc\/\d+$/.test(name)) return "volume";
   if (name === "" || restoredName(name) === undefined) return "left-out";
   if (name.includes("/")) return "refused";
   if (keptFiles.has(name)) return "refused";
-  return name.includes(".") ? "left-out" : "volume";
+  return name.includes(".") ? "host-file" : "volume";
 }
 
 /** `base/1/16384.2` → `base/1/16384.1` → `base/1/16384`: what has to be there before it; `undefined` for a first segment. */

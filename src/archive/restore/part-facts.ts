@@ -10,6 +10,8 @@ export interface PartFacts {
   /** Relation files large enough to be such a predecessor. */
   largeFiles: string[];
   hardLinks: { name: string; target: string }[];
+  /** Symlinks that were not made and what they led to, files of the archive's host: `postgresql.conf (to /etc/postgresql.conf)`. */
+  leftOut: string[];
   /** Which of {@link requiredNames} were there. */
   required: string[];
   /** Of the names of all members. */

@@ -48,13 +48,13 @@ export async function startRestore(
       throw new DrawbridgeError(
         "DB_BAD_INPUT",
         `${target.into} holds a restore that broke off, and it cannot be gone on with: ${why}. ` +
-          `Empty the directory and remove ${journalPath} to begin anew`,
+          `Empty it and ${target.tablespacesDir}, and remove ${journalPath}, to begin anew`,
       );
     }
     await takeBackControlFile(target.into);
     return { kind: "resumed", journal: await RestoreJournal.goOn(journalPath, known.id), done: known.done };
   }
-  const both = [target.tablespacesDir, target.into];
+  const both = [target.into, target.tablespacesDir];
   for (const path of both) await makeEmptyDir(path, target);
   // after a power loss the journal must not be of directories whose stamps are not there: nobody could go on with them
   const id = randomUUID();

@@ -30,6 +30,7 @@ const factsShape: z.ZodType<PartFacts> = z.object({
   laterSegments: z.array(z.string()),
   largeFiles: z.array(z.string()),
   hardLinks: z.array(z.object({ name: z.string(), target: z.string() })),
+  leftOut: z.array(z.string()).default([]),
   required: z.array(z.string()),
   names: z.object({ count: z.number(), low: z.number(), high: z.number() }),
   kept: z.record(z.string(), z.string()),
@@ -41,6 +42,7 @@ const restoredShape = z.object({
   fileBytes: z.number(),
   parts: z.number(),
   tablespaceOids: z.array(z.string()),
+  leftOut: z.array(z.string()).default([]),
 });
 
 const lineShape = z.discriminatedUnion("type", [

@@ -52,6 +52,8 @@ export interface Restored {
   readonly fileBytes: number;
   readonly parts: number;
   readonly tablespaceOids: readonly string[];
+  /** See {@link PartFacts.leftOut}. */
+  readonly leftOut: readonly string[];
 }
 
 /** A restore under way. */
@@ -182,6 +184,7 @@ async function complete(restoring: Restoring): Promise<RestoredRecord> {
     fileBytes: judged.fileBytes,
     parts: partitions.length,
     tablespaceOids: oids,
+    leftOut: parts.flatMap((part) => part.leftOut),
   };
   await journal.finished(record);
   await removeStamps(target);

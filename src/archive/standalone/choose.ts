@@ -31,6 +31,21 @@ export function chooseNamed(backups: readonly SurveyedFacts[], wanted: string, p
   return asked.backup ?? chooseWanted(backups, wanted, place);
 }
 
+/**
+ * What is to be said where `LATEST`, the newest by timeline and position in WAL, was not the last one to be finished: after a failover
+ * and back, or clocks that differ. Pure. @returns `undefined` where they are the same, or a name was given.
+ */
+export function latestByTime(backups: readonly SurveyedFacts[], wanted: string): string | undefined {
+  const newest = backups.at(-1);
+  if (wanted !== latest || newest === undefined) return undefined;
+  const last = backups.reduce((a, b) => (b.finishedAt > a.finishedAt ? b : a), newest);
+  if (last === newest) return undefined;
+  return (
+    `${latest} is ${newest.name}, the newest by timeline and position in WAL (${newest.finishedAt.toISOString()}); ` +
+    `${last.name} was finished later (${last.finishedAt.toISOString()}) and has to be named if it is meant`
+  );
+}
+
 function find(backups: readonly SurveyedFacts[], wanted: string, place: string): SurveyedFacts {
   const newest = backups.at(-1);
   if (newest === undefined) throw invalid(`${place} holds no completed base backup; ${whatPrefixNames}`);

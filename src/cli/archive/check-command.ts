@@ -1,11 +1,11 @@
 import { problemText } from "../../archive/format/list-parts.ts";
 import { type ArchiveCheck, checkArchive, type CheckedArchive } from "../../archive/standalone/check-archive.ts";
-import { chooseNamed } from "../../archive/standalone/choose.ts";
+import { chooseNamed, latestByTime } from "../../archive/standalone/choose.ts";
 import { surveyArchive } from "../../archive/standalone/survey.ts";
 import type { ObjectStore } from "../../archive/store/object-store.ts";
 import { exitStatus } from "./exit-status.ts";
 import { openProgress } from "./progress.ts";
-import { type ArchiveOptions, runArchive, say, writeResult } from "./run-archive.ts";
+import { type ArchiveOptions, runArchive, say, sayNote, writeResult } from "./run-archive.ts";
 import { formatBytes } from "./words.ts";
 
 /** Options of `drawbridge archive check`. */
@@ -20,6 +20,7 @@ export async function checkCommand(options: CheckOptions): Promise<void> {
   await runArchive(options, async ({ store, place, signal, begun }) => {
     const { backups, segmentBytes } = await surveyArchive(store, signal);
     const backup = chooseNamed(backups, options.backup, place);
+    sayNote(latestByTime(backups, options.backup));
     say(`Checking ${backup.name} and its WAL.`);
     begun();
     const allowShortfallBytes = options.allowShortfall;

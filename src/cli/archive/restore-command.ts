@@ -4,7 +4,7 @@ import { dirname, join, resolve } from "node:path";
 import type { Backup } from "../../archive/format/list-backups.ts";
 import { restoreBaseBackup, type Restored } from "../../archive/restore/restore.ts";
 import { findServerUser, type ServerUser } from "../../archive/server/server-user.ts";
-import { chooseWanted } from "../../archive/standalone/choose.ts";
+import { chooseWanted, latestByTime } from "../../archive/standalone/choose.ts";
 import { configureStandalone, type Configured, isUnconfigured } from "../../archive/standalone/configure.ts";
 import { makeDirectory, removeEmpty } from "../../archive/standalone/make-directory.ts";
 import { ownerAbove } from "../../archive/standalone/owner-above.ts";
@@ -17,7 +17,7 @@ import { fetchWords } from "./courier-words.ts";
 import { formatPlace } from "./prefix.ts";
 import { openProgress } from "./progress.ts";
 import { commandsOf, restoredText, type RestoreResult } from "./restored-text.ts";
-import { type ArchiveOptions, type ArchiveRun, runArchive, say, writeResult } from "./run-archive.ts";
+import { type ArchiveOptions, type ArchiveRun, runArchive, say, sayNote, writeResult } from "./run-archive.ts";
 import { findServerPrograms, type ServerPrograms } from "./server-programs.ts";
 
 /** Options of `drawbridge archive restore`. */
@@ -65,6 +65,7 @@ async function restoreByHand(run: ArchiveRun, options: RestoreCommandOptions, ma
   proveUsable(fetch, into, user);
   const { backups } = await surveyArchive(run.store, run.signal);
   const backup = chooseWanted(backups, options.backup, run.place);
+  sayNote(latestByTime(backups, options.backup));
   await refuseStrayTimeline(run.store, backup, run.signal);
   const major = Number.parseInt(backups.find(({ name }) => name === backup.name)?.pgVersion ?? "", 10);
   // meanwhile; should the files turn out to be of another version, it is looked for again
@@ -195,6 +196,7 @@ function resultOf({
     superuser: configured.superuser,
     tls: options.tlsCertificate !== undefined,
     bytes: restored?.fileBytes ?? null,
+    leftOut: restored?.leftOut ?? [],
     seconds: Math.round((Date.now() - began) / 100) / 10,
     ...commandsOf({ into, bindir, user, configured }),
   };

@@ -28,6 +28,8 @@ export interface RestoreResult {
   /** Bytes of restored files; `null` when an earlier, interrupted run had unpacked them. */
   readonly bytes: number | null;
   readonly seconds: number;
+  /** Symlinks to files of the archive's host, which are not in the archive. */
+  readonly leftOut: readonly string[];
   /** Words of the command that starts the server, and of one that connects. */
   readonly start: readonly string[];
   readonly connect: readonly string[];
@@ -63,6 +65,7 @@ export function restoredText(result: RestoreResult): string {
   return [
     `Restored ${result.backup}${size} in ${formatSeconds(result.seconds)}: PostgreSQL ${result.postgresql} in ${result.dataDirectory}.`,
     ...result.tablespaces.map((path) => `A tablespace is in ${path}.`),
+    ...result.leftOut.map((what) => `Left out, since it led to a file that is not in the archive: ${what}.`),
     ...(result.bindir === null ? [programsHint(result)] : []),
     "",
     "Start it:",

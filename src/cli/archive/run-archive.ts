@@ -61,6 +61,11 @@ export function say(line: string): void {
   process.stderr.write(`${line}\n`);
 }
 
+/** As {@link say}, for what is not always there. */
+export function sayNote(line: string | undefined): void {
+  if (line !== undefined) say(`Note: ${line}.`);
+}
+
 function tellFailure(fault: DrawbridgeError, hasBegun: boolean, json: boolean): void {
   const status = exitStatusOf(fault, hasBegun);
   const again = shellLine(["npx", "drawbridge", ...process.argv.slice(2)]);

@@ -10,7 +10,7 @@ import { WalSource } from "../../archive/wal/wal-source.ts";
 import { DrawbridgeError } from "../../errors.ts";
 import { startCourier } from "./courier-command.ts";
 import { exitStatus } from "./exit-status.ts";
-import { type ArchiveOptions, runArchive, say, writeResult } from "./run-archive.ts";
+import { type ArchiveOptions, runArchive, writeResult } from "./run-archive.ts";
 
 /** Options of `drawbridge archive wal`. */
 export interface WalCommandOptions extends ArchiveOptions {
@@ -39,9 +39,7 @@ export async function walCommand(name: string, dest: string, options: WalCommand
       return exitStatus.interrupted;
     }
     if (options.for !== undefined) return missingStatus;
-    say(`${run.place} does not hold ${name}`);
-    if (options.json === true) writeResult(true, { name, path: null, found: false }, () => "");
-    return exitStatus.refused;
+    throw new DrawbridgeError("DB_ARCHIVE_INVALID", `${run.place} does not hold ${name}`);
   });
 }
 

@@ -10,8 +10,8 @@ import { noNames, type PartFacts } from "../../../src/archive/restore/part-facts
 function factsOf(sizes: readonly number[], index: number): PartFacts {
   const fileBytes = sizes.reduce((sum, size) => sum + size, 0);
   const key = `part_${index}`;
-  const none = { tablespaceOids: [], laterSegments: [], largeFiles: [], hardLinks: [], required: [], kept: {} };
-  return { key, members: sizes.length, fileBytes, names: noNames(), ...none };
+  const lists = { tablespaceOids: [], laterSegments: [], largeFiles: [], hardLinks: [], leftOut: [], required: [] };
+  return { key, members: sizes.length, fileBytes, names: noNames(), ...lists, kept: {} };
 }
 
 /** Files into parts as WAL-E does it: a part is closed when the next file would reach the limit. */

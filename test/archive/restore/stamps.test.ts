@@ -36,9 +36,9 @@ test("directories and their stamps are on the disk before the journal that tells
     if (started.kind !== "begun") throw new Error(started.kind);
     await using journal = started.journal;
     const before = synced.slice(0, synced.indexOf("journal"));
-    const stamped = ["ts/drawbridge.restoring", "ts", "a/b/pgdata/drawbridge.restoring", "a/b/pgdata"];
+    const stamped = ["a/b/pgdata/drawbridge.restoring", "a/b/pgdata", "ts/drawbridge.restoring", "ts"];
     // the names of directories that were made lie in those above them
-    expect(before).toEqual(["", "a/b", "a", "", ...stamped]);
+    expect(before).toEqual(["a/b", "a", "", "", ...stamped]);
     expect(await readFile(join(home, "ts/drawbridge.restoring"), "utf8")).toBe(journal.id);
   });
 });

@@ -25,6 +25,7 @@ const emptyFacts: Omit<PartFacts, "key"> = {
   laterSegments: [],
   largeFiles: [],
   hardLinks: [],
+  leftOut: [],
   required: [],
   names: noNames(),
   kept: {},

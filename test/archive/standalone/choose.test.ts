@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { describeBackup } from "../../../src/archive/format/list-backups.ts";
 import { parseSentinel } from "../../../src/archive/format/sentinel.ts";
-import { chooseWanted, nearest } from "../../../src/archive/standalone/choose.ts";
+import { chooseWanted, latestByTime, nearest } from "../../../src/archive/standalone/choose.ts";
 import type { SurveyedFacts } from "../../../src/archive/standalone/survey.ts";
 
 const mb16 = 16 * 1024 * 1024;
@@ -38,6 +38,15 @@ describe("which backup is restored", () => {
       /newest backup, base_.*_D_.*, cannot be restored: it is a delta; give --backup base_000000010000000000000003, which can/,
     );
     expect(chooseWanted([old, delta], old.name, "s3://b").name).toBe(old.name);
+  });
+
+  test("where another one was finished later than LATEST, that is said", () => {
+    const later = { ...old, finishedAt: new Date(1) };
+    const newer = facts("base_000000020000000000000002");
+    expect(latestByTime([later, newer], "LATEST")).toMatch(/^LATEST is base_0{7}2.* base_0{7}1.* was finished later/);
+    expect(latestByTime([later, newer], newer.name)).toBeUndefined();
+    expect(latestByTime([old, newer], "LATEST")).toBeUndefined();
+    expect(latestByTime([], "LATEST")).toBeUndefined();
   });
 
   test("an unreadable sentinel is no reason to take another one", () => {

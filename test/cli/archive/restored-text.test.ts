@@ -18,6 +18,7 @@ const result: RestoreResult = {
   tls: false,
   bytes: 1024,
   seconds: 2,
+  leftOut: [],
   start: ["pg_ctl", "start"],
   connect: ["psql"],
 };
@@ -32,4 +33,12 @@ test("says who comes in from where, with TLS and without", () => {
 test("says of keys only where the archive needs some", () => {
   expect(restoredText(result)).not.toMatch(/AWS/);
   expect(restoredText({ ...result, prefix: "s3://bucket" })).toMatch(/AWS keys of the environment/);
+});
+
+test("names each symlink that was left out, and what it led to", () => {
+  const leftOut = ["postgresql.conf (to /etc/postgresql.conf)", "server.crt (to /etc/ssl/server.crt)"];
+  const text = restoredText({ ...result, leftOut });
+  for (const one of leftOut)
+    expect(text).toContain(`Left out, since it led to a file that is not in the archive: ${one}.`);
+  expect(restoredText(result)).not.toMatch(/Left out/);
 });

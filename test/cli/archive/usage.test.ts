@@ -34,6 +34,15 @@ describe("wrong usage ends with 2 and says what was meant", { timeout }, () => {
   });
 });
 
+test("wrong usage is told in JSON as well where JSON was asked for", { timeout }, async () => {
+  const { status, stdout, stderr } = await runArchive(["list", "--json", "--prefix", "/srv/archive"]);
+  expect(status).toBe(2);
+  expect(stderr).toMatch(/did you mean/);
+  expect(JSON.parse(stdout)).toMatchObject({
+    error: { code: "DB_BAD_INPUT", message: expect.stringMatching(/^option .*did you mean file:/) },
+  });
+});
+
 describe("what will not do is refused with 1 and a code", { timeout }, () => {
   test("a folder that is not there", async () => {
     const { status, stdout } = await runArchive(["list", "--json", "--prefix", "file:///no/such/folder"]);
@@ -184,9 +193,11 @@ describe.skipIf(findArchive(walE) === undefined)("archive wal", { timeout }, () 
   test("1 for what the archive does not hold, and no file", async () => {
     await using home = await makeHome();
     const dest = join(home.path, "x");
-    const { status, stderr } = await runArchive(["wal", "0000000100000000000000FF", dest, ...prefixOf(walE)]);
+    const args = ["wal", "0000000100000000000000FF", dest, ...prefixOf(walE), "--json"];
+    const { status, stdout, stderr } = await runArchive(args);
     expect(status).toBe(1);
-    expect(stderr).toMatch(/does not hold 0000000100000000000000FF/);
+    expect(stderr).toMatch(/DB_ARCHIVE_INVALID: .*does not hold 0000000100000000000000FF/);
+    expect(JSON.parse(stdout)).toMatchObject({ error: { code: "DB_ARCHIVE_INVALID" } });
     expect(await readdir(home.path)).toEqual([]);
   });
 
