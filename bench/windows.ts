@@ -11,7 +11,7 @@ import { z } from "zod";
  */
 const runs = Number(process.argv[2] ?? 3);
 const publishedMs = 60_000;
-const program = join(import.meta.dirname, "../bin/drawbridge.ts");
+const program = join(import.meta.dirname, "../bin/main.mjs");
 
 const ms = z.number().optional();
 const reportSchema = z.object({

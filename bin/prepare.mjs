@@ -33,7 +33,7 @@ async function main([task, ...args]) {
     PATH: [join(root, "node_modules/.bin"), process.env.PATH].join(delimiter),
   };
   if (task === "sandbox") {
-    return runToEnd(node, [join(root, "bin/drawbridge.ts"), "sandbox", ...args], { env });
+    return runToEnd(node, [join(root, "bin/main.mjs"), "sandbox", ...args], { env });
   }
   if (task === "test" || task === "test:nightly") return runTests({ root, node, env, args, nightly: task !== "test" });
   return 0;

@@ -94,7 +94,7 @@ User=postgres
 Group=postgres
 WorkingDirectory=/opt/drawbridge
 Environment=NODE_ENV=production NODE_EXTRA_CA_CERTS=/etc/drawbridge/ca.pem
-ExecStart=/usr/bin/node /opt/drawbridge/bin/drawbridge.ts agent --directory /var/lib/drawbridge --bindir /usr/lib/postgresql/$major/bin
+ExecStart=/usr/bin/node /opt/drawbridge/bin/main.mjs agent --directory /var/lib/drawbridge --bindir /usr/lib/postgresql/$major/bin
 Restart=always
 RestartSec=2
 # the PostgreSQL that it starts outlives it

@@ -19,7 +19,7 @@ export async function startCourier(server: S3Server, name: string, dir: string, 
   freshDir(dir);
   const argv = [
     ...ourNode(),
-    join(import.meta.dirname, "wal-driver.ts"),
+    join(import.meta.dirname, "wal-driver.mjs"),
     server.endpoint,
     name,
     dir,

@@ -4,7 +4,7 @@ import { bucket, type S3Server } from "./s3-server.ts";
 import type { Command, Env } from "./system.ts";
 
 const root = join(import.meta.dirname, "../..");
-const program = join(root, "bin/drawbridge.ts");
+const program = join(root, "bin/main.mjs");
 
 /** Our restore of the archive `name`, as a person would start it: one process, keys in the environment. */
 export function ourRestore(server: S3Server, name: string, into: string): Command {

@@ -6,7 +6,7 @@ import { readSecrets, type SecretRole, secretNames } from "../config/secrets.ts"
 import { openLog } from "../log.ts";
 import { environment, stopSignal } from "./environment.ts";
 
-const program = fileURLToPath(new URL("../../bin/drawbridge.ts", import.meta.url));
+const program = fileURLToPath(new URL("../../bin/main.mjs", import.meta.url));
 const roles = ["bot", "worker"] as const;
 type Role = (typeof roles)[number];
 

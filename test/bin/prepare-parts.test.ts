@@ -65,7 +65,7 @@ test("the launcher starts the pinned Node from any directory, through npm's link
     symlinkSync(process.execPath, join(home, "node_modules/node/bin/node"));
     symlinkSync("../../bin/drawbridge.mjs", join(home, "node_modules/.bin/drawbridge"));
     const program = "console.log(JSON.stringify(process.argv.slice(2))); process.exitCode = 3;";
-    writeFileSync(join(home, "bin/drawbridge.ts"), program);
+    writeFileSync(join(home, "bin/main.mjs"), program);
     const done = spawnSync(join(home, "node_modules/.bin/drawbridge"), ["status", "a b"], {
       encoding: "utf8",
       cwd: "/",

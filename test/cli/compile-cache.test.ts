@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { expect, test } from "vitest";
 
-const program = resolve(import.meta.dirname, "../../bin/drawbridge.ts");
+const program = resolve(import.meta.dirname, "../../bin/main.mjs");
 
 /** Runs the program with a cache directory of its own; gives what it left there. */
 function cacheAfter(prepare: (cacheHome: string) => void, env: Record<string, string> = {}): string[] {
@@ -33,6 +33,21 @@ test.each(["drawbridge/compiled", "drawbridge", "."])("nothing is kept where oth
     chmodSync(join(home, place), 0o777);
   };
   expect(cacheAfter(open)).toEqual([]);
+});
+
+test("Node's reader of TypeScript is not loaded once all is compiled: it costs each process 17 MiB and each start 40 ms", () => {
+  const cacheHome = mkdtempSync(join(tmpdir(), "drawbridge-cache-"));
+  const tell =
+    "process.on('exit', () => console.log('reader:', process.moduleLoadList.some((name) => /amaro/.test(name))))";
+  const env = { PATH: process.env["PATH"], XDG_CACHE_HOME: cacheHome };
+  const args = ["--import", `data:text/javascript,${tell}`, program, "archive", "--help"];
+  const readerOf = (): string =>
+    /reader: \w+/.exec(execFileSync(process.execPath, args, { env, encoding: "utf8" }))?.[0] ?? "";
+  try {
+    expect([readerOf(), readerOf()]).toEqual(["reader: true", "reader: false"]);
+  } finally {
+    rmSync(cacheHome, { recursive: true });
+  }
 });
 
 test("Node's own switch turns it off", () => {

@@ -15,7 +15,7 @@ function namesIn(heading: string): string[] {
 }
 
 const helpOf = (...args: string[]): string =>
-  execFileSync(process.execPath, [join(root, "bin/drawbridge.ts"), ...args, "--help"], { encoding: "utf8" });
+  execFileSync(process.execPath, [join(root, "bin/main.mjs"), ...args, "--help"], { encoding: "utf8" });
 
 describe("README.md", () => {
   test("has the two commands of a newcomer in its first screen", () => {

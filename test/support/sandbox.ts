@@ -6,7 +6,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
 
-const program = fileURLToPath(new URL("../../bin/drawbridge.ts", import.meta.url));
+const program = fileURLToPath(new URL("../../bin/main.mjs", import.meta.url));
 
 const infoSchema = z.object({
   slack: z.object({ url: z.string(), control: z.string() }),

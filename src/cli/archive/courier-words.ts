@@ -4,7 +4,7 @@ import { formatPlace } from "./prefix.ts";
 import type { ArchiveOptions } from "./run-archive.ts";
 
 /** This Node and this checkout: what runs later has to be the program that runs now. */
-const program = [process.execPath, join(import.meta.dirname, "../../../bin/drawbridge.ts"), "archive"];
+const program = [process.execPath, join(import.meta.dirname, "../../../bin/main.mjs"), "archive"];
 
 /** The command that fetches one WAL file for `restore-wal.sh`: where the archive lies, and no keys. */
 export function fetchWords(options: ArchiveOptions, mode: RestoreMode, spool: string): string[] {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
-const program = fileURLToPath(new URL("../../../bin/drawbridge.ts", import.meta.url));
+const program = fileURLToPath(new URL("../../../bin/main.mjs", import.meta.url));
 
 /** A process that is started again when it dies, as a service manager would. */
 export interface RoleProcess {

@@ -10,7 +10,7 @@ import { makeSegment, nameOf, sysid } from "../../archive/wal/made-wal.ts";
 import { makeHome, runArchive } from "./run-command.ts";
 
 const timeout = 60_000;
-const program = resolve(import.meta.dirname, "../../../bin/drawbridge.ts");
+const program = resolve(import.meta.dirname, "../../../bin/main.mjs");
 
 test("the courier goes on after the fetched segment by the segments' own size", { timeout }, async () => {
   await using home = await makeHome();

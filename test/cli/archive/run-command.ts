@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { archiveFolder } from "../../support/archives.ts";
 
-const program = resolve(import.meta.dirname, "../../../bin/drawbridge.ts");
+const program = resolve(import.meta.dirname, "../../../bin/main.mjs");
 
 /** How a command ended. */
 export interface Ended {
