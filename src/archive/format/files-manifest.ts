@@ -1,28 +1,27 @@
 import { Tokenizer, TokenType } from "@streamparser/json";
 import { asDrawbridgeError, DrawbridgeError } from "../../errors.ts";
 import type { ObjectStore } from "../store/object-store.ts";
-import { backupsPrefix } from "./list-backups.ts";
+import { backupsPrefix, type Backup } from "./list-backups.ts";
 
 /** Told of a file and of the tar partition (`part_001.tar.lz4`) that it has to be in. */
 export type ManifestReader = (partition: string, file: string) => void;
 
-/** Key of WAL-G's manifest of the backup `name`. */
-export function manifestKey(name: string): string {
-  return `${backupsPrefix}${name}/files_metadata.json`;
+/** Key of the object that holds WAL-G's manifest of a backup: one of its own, or the sentinel, as WAL-G wrote it before version 2. */
+export function manifestKey({ name, sentinelKey, sentinel }: Backup): string {
+  return sentinel.manifest === "sentinel" ? sentinelKey : `${backupsPrefix}${name}/files_metadata.json`;
 }
 
 /**
- * Reads `TarFileSets` of WAL-G's `files_metadata.json` as it streams in: the object may be over 1 GB, so nothing of it is kept.
- * @returns false when there is no such object (WAL-E, or WAL-G with the manifest switched off)
+ * Reads `TarFileSets` of WAL-G's manifest as it streams in: the object may be over 1 GB, so nothing of it is kept.
+ * @returns false when there is no such object as `key`
  * @throws DrawbridgeError `DB_ARCHIVE_INVALID` that names the object when it is damaged; what the store throws.
  */
 export async function readManifest(
   store: ObjectStore,
-  name: string,
+  key: string,
   read: ManifestReader,
   signal?: AbortSignal,
 ): Promise<boolean> {
-  const key = manifestKey(name);
   const found = await store.get(key, { signal });
   if (!found) return false;
   const parser = new FileSetParser(key, read);

@@ -25,8 +25,11 @@ export interface Sentinel {
   readonly deltaFrom: string | undefined;
   /** The full backup at the bottom of the chain of deltas. */
   readonly deltaFullName: string | undefined;
-  /** Whether WAL-G's manifest `files_metadata.json` was switched off. */
-  readonly hasManifest: boolean;
+  /**
+   * Where WAL-G lists the files of each part: in `files_metadata.json`, up to version 1 in the sentinel itself, or nowhere, when that was
+   * switched off. WAL-E has no such list.
+   */
+  readonly manifest: "object" | "sentinel" | "none";
 }
 
 type JsonObject = Readonly<Record<string, unknown>>;
@@ -58,8 +61,14 @@ export function parseSentinel(text: string, key: string): Sentinel {
     pgVersionNum: asNumber(root["PgVersion"]),
     deltaFrom: asText(root["DeltaFrom"]),
     deltaFullName: asText(root["DeltaFullName"]),
-    hasManifest: isWalG && root["FilesMetadataDisabled"] !== true,
+    manifest: isWalG ? manifestOf(root) : "none",
   };
+}
+
+function manifestOf(root: JsonObject): Sentinel["manifest"] {
+  const sets = root["TarFileSets"];
+  if (isObject(sets) && Object.keys(sets).length > 0) return "sentinel";
+  return root["FilesMetadataDisabled"] === true ? "none" : "object";
 }
 
 /** JSON.parse that hands integers beyond 2^53 back as bigint, by reading the source text (Node ≥ 22). */

@@ -72,11 +72,12 @@ export async function planRestore(options: PlanOptions): Promise<RestorePlan> {
 }
 
 /** WAL-E's backups have no manifest, and sentinels that say how many bytes the whole has instead. */
-function withoutManifest({ name, sentinel }: Backup): Problem[] {
-  if (sentinel.writer !== "wal-g") return [];
-  const why = sentinel.hasManifest ? "it is missing" : "WAL-G was told to write none";
+function withoutManifest(backup: Backup): Problem[] {
+  const { writer, manifest } = backup.sentinel;
+  if (writer !== "wal-g") return [];
+  const why = manifest === "none" ? "WAL-G was told to write none" : "it is missing";
   const reason = `${why}, so that no list says which files each part has to hold; numbers of parts and sizes are compared`;
-  return [{ object: manifestKey(name), reason }];
+  return [{ object: manifestKey(backup), reason }];
 }
 
 const unknownWal = { segmentBytes: usualSegmentBytes, systemIdentifier: undefined };
@@ -110,16 +111,16 @@ interface ManifestSums {
 }
 
 async function sumManifest({ store, backup, signal }: PlanOptions): Promise<ManifestSums> {
-  if (!backup.sentinel.hasManifest) return { manifest: undefined };
+  if (backup.sentinel.manifest === "none") return { manifest: undefined };
   const sums = new Map<string, NameSum>();
-  const key = manifestKey(backup.name);
+  const key = manifestKey(backup);
   const add = (partition: string, file: string): void => {
     let sum = sums.get(partition);
     if (!sum) sums.set(partition, (sum = noNames()));
     addName(sum, cleanName(file, key));
   };
   try {
-    return { manifest: (await readManifest(store, backup.name, add, signal)) ? sums : undefined };
+    return { manifest: (await readManifest(store, key, add, signal)) ? sums : undefined };
   } catch (thrown) {
     const fault = damageOnly(thrown);
     return { manifest: undefined, damaged: { object: key, reason: fault.message.replace(`${key}: `, "") } };

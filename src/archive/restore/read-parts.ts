@@ -1,5 +1,5 @@
 import { DrawbridgeError } from "../../errors.ts";
-import { readManifest } from "../format/files-manifest.ts";
+import { manifestKey, readManifest } from "../format/files-manifest.ts";
 import type { Problem } from "../format/list-parts.ts";
 import type { ObjectInfo, ObjectStore } from "../store/object-store.ts";
 import { cleanName } from "./member-fate.ts";
@@ -37,7 +37,7 @@ export async function nameDifference(look: SecondLook, part: ObjectInfo): Promis
     known.add(name);
     if (!there.has(name)) missing.push(name);
   };
-  await readManifest(store, plan.backup.name, compare, signal);
+  await readManifest(store, manifestKey(plan.backup), compare, signal);
   const extra = [...there].filter((name) => !known.has(name));
   const told = [listed("lacks", missing), listed("has besides", extra)].filter((text) => text !== "").join("; ");
   return { object: part.key, reason: `it does not hold what its manifest says: ${told || "a file is in it twice"}` };

@@ -110,7 +110,7 @@ describe("WAL-G's manifest", () => {
     const get: ObjectStore["get"] = async () => ({ info, body: Readable.from(pieces) });
     const found: string[] = [];
     const note = (part: string, file: string): void => void found.push(`${part} ${file}`);
-    expect(await readManifest({ ...folderStore("/nowhere"), get }, `base_${first}`, note)).toBe(true);
+    expect(await readManifest({ ...folderStore("/nowhere"), get }, "b/files_metadata.json", note)).toBe(true);
     return found;
   }
 
@@ -120,7 +120,7 @@ describe("WAL-G's manifest", () => {
   });
 
   test("is not there for other writers", async () => {
-    expect(await readManifest(folderStore("/nowhere"), `base_${first}`, () => undefined)).toBe(false);
+    expect(await readManifest(folderStore("/nowhere"), "b/files_metadata.json", () => undefined)).toBe(false);
   });
 
   test.each([
