@@ -3,6 +3,7 @@ import { chmod, chown, lstat, mkdir, open, readFile, rename, rm } from "node:fs/
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { ifThere } from "../archive/host/if-there.ts";
+import { verdictPathOf } from "../archive/restore/sync-doubt.ts";
 import { fitsSocket } from "../archive/server/conf-files.ts";
 import type { ServerUser } from "../archive/server/server-user.ts";
 import { DrawbridgeError } from "../errors.ts";
@@ -105,7 +106,8 @@ export async function writeRecord(paths: InstancePaths, record: InstanceRecord):
 
 /** Removes data, tablespaces, spool and a restore's journal; the record stays with whoever calls. */
 export async function removeData(paths: InstancePaths): Promise<void> {
-  for (const path of [paths.dataDir, paths.tablespacesDir, paths.spoolDir, paths.restoreJournal]) {
+  const { dataDir, tablespacesDir, spoolDir, restoreJournal } = paths;
+  for (const path of [dataDir, tablespacesDir, spoolDir, restoreJournal, verdictPathOf(restoreJournal)]) {
     await rm(path, { recursive: true, force: true });
   }
 }

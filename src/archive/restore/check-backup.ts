@@ -74,6 +74,13 @@ async function readAll(
   const bytesTotal = plan.backup.sentinel.expandedSizeBytes;
   const partsTotal = objects.length;
   const meter = new ProgressMeter({ partsTotal, bytesTotal, fetchTotalBytes, clock: systemClock, tell: onProgress });
+  // one after the other: each reads a part again, in memory of its own
+  let looking: Promise<unknown> = Promise.resolve();
+  const lookAgain = async (object: ObjectInfo): Promise<Problem> => {
+    const look = looking.then(() => nameDifference({ store, plan, signal }, object));
+    looking = look.catch(() => undefined);
+    return look;
+  };
   await runParts({
     store,
     signal,
@@ -83,7 +90,7 @@ async function readAll(
     onFetched: (bytes) => meter.fetched(bytes),
     onWritten: () => undefined,
     onPart: async (part, { object }) => {
-      if (differsFromManifest(part, plan)) problems.push(await nameDifference({ store, plan, signal }, object));
+      if (differsFromManifest(part, plan)) problems.push(await lookAgain(object));
       facts.set(part.key, part);
       meter.wrote(part.fileBytes);
       meter.partDone();

@@ -44,11 +44,11 @@ export async function planRestore(options: PlanOptions): Promise<RestorePlan> {
     problems.push({ object: options.backup.name, reason: `it cannot be restored: ${options.backup.refusal}` });
   const { name, sentinel, completedAt, startSegment } = options.backup;
   // at once: each of them waits for the archive, and nothing is fetched before all have answered
-  const [wal, there, survey, { manifest, damaged }] = await Promise.all([
-    lookAtWal(options),
-    listSegments(store, startSegment, signal),
-    surveyParts(store, options.backup, signal),
-    sumManifest(options),
+  const [wal, there, survey, { manifest, damaged }] = await together(signal, (each) => [
+    lookAtWal({ ...options, signal: each }),
+    listSegments(store, startSegment, each),
+    surveyParts(store, options.backup, each),
+    sumManifest({ ...options, signal: each }),
   ]);
   const backup = { ...describeBackup(name, sentinel, completedAt, wal.segmentBytes) };
   problems.push(...(wal.problems ?? []));
@@ -69,6 +69,19 @@ export async function planRestore(options: PlanOptions): Promise<RestorePlan> {
     problems,
     unverified: manifest || problems.length > 0 ? [] : withoutManifest(backup),
   };
+}
+
+/** `Promise.all` in which the others stop when one fails: a listing of thousands of pages would keep the process for minutes. */
+async function together<T extends readonly Promise<unknown>[]>(
+  signal: AbortSignal | undefined,
+  ask: (each: AbortSignal) => readonly [...T],
+): Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }> {
+  const over = new AbortController();
+  try {
+    return await Promise.all(ask(AbortSignal.any(signal ? [signal, over.signal] : [over.signal])));
+  } finally {
+    over.abort();
+  }
 }
 
 /** WAL-E's backups have no manifest, and sentinels that say how many bytes the whole has instead. */

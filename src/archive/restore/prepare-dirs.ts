@@ -9,13 +9,13 @@ import { exists } from "./finish-restore.ts";
 import { controlFileInWaiting, stampName } from "./member-fate.ts";
 import type { PartFacts } from "./part-facts.ts";
 import {
-  readJournal,
   RestoreJournal,
   syncDirectory,
   whyOtherRestore,
   type RestoredRecord,
   type RestoreIdentity,
 } from "./restore-journal.ts";
+import { readSettledJournal, verdictPathOf } from "./sync-doubt.ts";
 
 /** Where a restore stands when it is called. */
 export type RestoreStart =
@@ -35,12 +35,13 @@ export async function startRestore(
   target: ExtractionTarget,
   journalPath: string,
   identity: RestoreIdentity,
+  signal?: AbortSignal,
 ): Promise<RestoreStart> {
-  const known = await readJournal(journalPath);
+  const known = await readSettledJournal(journalPath, signal);
   const why = known && whyOtherRestore(known.identity, identity);
   if (known?.finished && why === undefined && (await exists(join(target.into, "global/pg_control")))) {
     await removeStamps(target);
-    await rm(journalPath);
+    for (const path of [journalPath, verdictPathOf(journalPath)]) await rm(path, { force: true });
     return { kind: "finished", restored: known.finished };
   }
   if (known && (await isStampedBy(known.id, target))) {

@@ -6,6 +6,7 @@ import { DrawbridgeError } from "../../errors.ts";
 import { bootId } from "../host/boot-id.ts";
 import { ifThere } from "../host/if-there.ts";
 import type { PartFacts } from "./part-facts.ts";
+import type { SyncName } from "./sync-program.ts";
 
 /** What a restore was begun with. A journal of anything else is not gone on with. */
 const beginShape = z.object({
@@ -48,6 +49,7 @@ const restoredShape = z.object({
 const lineShape = z.discriminatedUnion("type", [
   beginShape,
   z.object({ type: z.literal("written"), boot: z.string(), facts: factsShape }),
+  z.object({ type: z.literal("syncing"), pid: z.number(), start: z.string(), number: z.number() }),
   z.object({ type: z.literal("synced"), keys: z.array(z.string()) }),
   z.object({ type: z.literal("lost") }),
   z.object({ type: z.literal("finished"), restored: restoredShape }),
@@ -65,6 +67,8 @@ export interface JournalContent {
   readonly identity: RestoreIdentity;
   /** Parts that need not be fetched again. */
   readonly done: ReadonlyMap<string, PartFacts>;
+  /** A sync that was asked for, and of which nothing more is told. */
+  readonly inDoubt: SyncName | undefined;
   readonly finished: RestoredRecord | undefined;
 }
 
@@ -79,6 +83,7 @@ export function parseJournal(text: string, boot: string, path: string): JournalC
   const written = new Map<string, { boot: string; facts: PartFacts }>();
   const synced = new Set<string>();
   let begin: z.infer<typeof beginShape> | undefined;
+  let inDoubt: SyncName | undefined;
   let finished: RestoredRecord | undefined;
   for (const [number, json] of lines.slice(0, -1).entries()) {
     const line = parseLine(json, path, number + 1);
@@ -86,7 +91,9 @@ export function parseJournal(text: string, boot: string, path: string): JournalC
     else if (line.type === "written") written.set(line.facts.key, line);
     else if (line.type === "synced") for (const key of line.keys) synced.add(key);
     else if (line.type === "lost") keepOnly(written, synced);
-    else finished = line.restored;
+    else if (line.type === "finished") finished = line.restored;
+    if (line.type === "syncing") inDoubt = line;
+    else if (line.type !== "written") inDoubt = undefined;
   }
   if (!begin) return undefined;
   const kept = [...written].filter(([key, line]) => line.boot === boot || synced.has(key));
@@ -95,6 +102,7 @@ export function parseJournal(text: string, boot: string, path: string): JournalC
     id,
     identity: { backup, into, tablespacesDir, parts, ...(owner ? { owner } : {}) },
     done: new Map(kept.map(([key, { facts }]) => [key, facts])),
+    inDoubt,
     finished,
   };
 }
@@ -173,9 +181,14 @@ export class RestoreJournal implements AsyncDisposable {
     await this.#append({ type: "written", boot: this.#boot, facts }, "keep");
   }
 
+  /** A sync is about to begin. */
+  async syncing({ pid, start, number }: SyncName): Promise<void> {
+    await this.#append({ type: "syncing", pid, start, number }, "keep");
+  }
+
   /** These parts are on the disk for good. */
   async synced(keys: readonly string[]): Promise<void> {
-    if (keys.length > 0) await this.#append({ type: "synced", keys: [...keys] }, "sync");
+    await this.#append({ type: "synced", keys: [...keys] }, keys.length > 0 ? "sync" : "keep");
   }
 
   /** The disk did not take something: all that was not synced before has to be fetched again. */

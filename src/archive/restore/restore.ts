@@ -1,3 +1,4 @@
+import { rm } from "node:fs/promises";
 import { systemClock } from "../../clock.ts";
 import { DrawbridgeError } from "../../errors.ts";
 import type { Backup } from "../format/list-backups.ts";
@@ -16,6 +17,7 @@ import type { RestoreIdentity, RestoredRecord, RestoreJournal } from "./restore-
 import { ProgressMeter, type RestoreProgress } from "./restore-progress.ts";
 import { openPartLanes, type PartLanes } from "./run-parts.ts";
 import { BackgroundSync, DiskSync } from "./sync-disk.ts";
+import { verdictPathOf } from "./sync-doubt.ts";
 
 export type { RestoreProgress } from "./restore-progress.ts";
 
@@ -88,16 +90,18 @@ export async function restoreBaseBackup(options: RestoreOptions): Promise<Restor
   const plan = await planRestore(options);
   refuseFirst(plan.problems);
   for (const one of plan.unverified) options.onUnverified?.(problemText(one));
-  const start = await startRestore(target, journalPath, identityOf(options, plan));
+  const start = await startRestore(target, journalPath, identityOf(options, plan), signal);
   if (start.kind === "finished") return restoredOf(start.restored);
   await using journal = start.journal;
-  using disk = await DiskSync.open([into, tablespacesDir]);
+  using disk = await DiskSync.open([into, tablespacesDir], verdictPathOf(journalPath));
   const restoring = begin({ options, plan, target, lanes, disk }, start);
+  await using _sync = restoring.sync;
   await unpack(restoring, plan.parts.partitions);
   // one after the other, so that the label and the control file win over what lies in the partitions
   for (const part of plan.parts.last) await unpack(restoring, [part]);
   const record = await complete(restoring);
   await journal.remove();
+  await rm(verdictPathOf(journalPath), { force: true });
   return restoredOf(record);
 }
 
@@ -122,6 +126,7 @@ function begin(
   const sync = new BackgroundSync({
     disk,
     everyBytes: syncEveryBytes,
+    onSyncing: (one) => journal.syncing(one),
     onSynced: (keys) => journal.synced(keys),
     onLost: () => journal.lost(),
     signal: options.signal,

@@ -8,10 +8,11 @@ import { PartLane, type PartJob } from "./part-lane.ts";
 const mib = 1024 * 1024;
 /**
  * Ranges on their way and not yet unpacked, several for each thread: S3 gives one connection 50 to 90 MB/s. Two threads have memory to
- * spare for larger ones, which cost both sides less: a request takes a millisecond of processor time.
+ * spare for larger ones, which cost both sides less: a request takes a millisecond of processor time. One looks at a part once more beside
+ * those that are at work.
  */
 const flightOf = (lanes: number): { count: number; rangeBytes: number } =>
-  lanes > 2 ? { count: 8, rangeBytes: 4 * mib } : { count: 6, rangeBytes: 8 * mib };
+  lanes === 2 ? { count: 6, rangeBytes: 8 * mib } : { count: 8, rangeBytes: 4 * mib };
 /** Four write some GB/s, which few disks and lines can; each costs some 25 MB of memory. */
 const greatestLanes = 4;
 

@@ -2,7 +2,7 @@ import { open, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { DrawbridgeError } from "../../errors.ts";
 import { isNotThere } from "../host/if-there.ts";
-import { SyncProgram } from "./sync-program.ts";
+import { type SyncName, SyncProgram } from "./sync-program.ts";
 
 /**
  * Syncs the file systems that hold some paths: cheaper than one sync for each of a million files. Where there is no program
@@ -10,21 +10,32 @@ import { SyncProgram } from "./sync-program.ts";
  */
 export class DiskSync implements Disposable {
   readonly #paths: readonly string[];
-  readonly #program: SyncProgram;
+  readonly #start: () => Promise<SyncProgram>;
+  #program: SyncProgram;
 
-  private constructor(paths: readonly string[], onePerDevice: readonly string[]) {
+  private constructor(paths: readonly string[], start: () => Promise<SyncProgram>, program: SyncProgram) {
     this.#paths = paths;
-    this.#program = new SyncProgram(onePerDevice);
+    this.#start = start;
+    this.#program = program;
   }
 
-  /** For paths that are there. @throws Error when one is not. */
-  static async open(paths: readonly string[]): Promise<DiskSync> {
+  /** For paths that are there. `verdictPath`: see {@link readVerdict}. @throws Error when a path is not there. */
+  static async open(paths: readonly string[], verdictPath: string): Promise<DiskSync> {
     const byDevice = new Map<number, string>();
     for (const path of paths) byDevice.set((await stat(path)).dev, path);
-    return new DiskSync(paths, [...byDevice.values()]);
+    const start = (): Promise<SyncProgram> => SyncProgram.start([...byDevice.values()], verdictPath);
+    return new DiskSync(paths, start, await start());
+  }
+
+  /** Gets ready for a sync, and says which one it will be. */
+  async prepare(): Promise<SyncName> {
+    // somebody ended it while nothing was asked of it: that says nothing of the disk
+    if (this.#program.hasEnded) this.#program = await this.#start();
+    return this.#program.next;
   }
 
   /**
+   * One sync, after {@link prepare}.
    * @throws DrawbridgeError `DB_UNEXPECTED` (paused) when the disk did not take something: the kernel tells that once only, so
    * nothing that was written before may be believed to be there; the signal's reason when stopped.
    */
@@ -79,6 +90,8 @@ export interface BackgroundSyncOptions {
   readonly disk: DiskSync;
   /** Begins another sync when so many bytes have been written since the last one began. */
   readonly everyBytes: number;
+  /** Told before each sync which one it is: should we not live to hear its verdict, whoever goes on has to look for it. */
+  readonly onSyncing: (sync: SyncName) => Promise<void>;
   /** Told of what was complete when a sync began and is on the disk now. */
   readonly onSynced: (keys: readonly string[]) => Promise<void>;
   /** A sync failed: of what was not told to be on the disk before, nothing may be believed to be there. */
@@ -90,7 +103,7 @@ export interface BackgroundSyncOptions {
  * Writes to the disk what the kernel would hold back, while the restore goes on: the sync at the end then has little left,
  * and finished parts survive a power loss. A failure ends the restore: a later sync would succeed and hide it.
  */
-export class BackgroundSync {
+export class BackgroundSync implements AsyncDisposable {
   readonly #options: BackgroundSyncOptions;
   #bytes = 0;
   #keys: string[] = [];
@@ -125,17 +138,23 @@ export class BackgroundSync {
     this.throwIfLost();
   }
 
+  /** Whatever ends the restore: a sync that is under way may have been told what nobody will be told again. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#running;
+  }
+
   async #syncWhatIsThere(): Promise<void> {
-    const { disk, onSynced, onLost, signal } = this.#options;
+    const { disk, onSyncing, onSynced, onLost, signal } = this.#options;
     const keys = this.#keys;
     this.#keys = [];
     this.#bytes = 0;
     try {
+      await onSyncing(await disk.prepare());
       await disk.sync(signal);
       await onSynced(keys);
     } catch (cause) {
       this.#fault = cause instanceof Error ? cause : new Error(String(cause));
-      // the journal may lie on the same broken disk: the fault is thrown all the same
+      // the journal may lie on the same broken disk: the fault is thrown all the same. When stopped the verdict is still to come
       if (signal?.aborted !== true) await onLost().catch(() => undefined);
     }
   }
