@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { chooseBackup } from "../archive/format/choose-backup.ts";
 import { parseControlFile } from "../archive/format/control-file.ts";
-import { type Backup, sortByReadable, surveyBackups } from "../archive/format/list-backups.ts";
+import { type Backup, sortByReadable, surveyBackups, type UnreadableBackup } from "../archive/format/list-backups.ts";
 import { usualSegmentBytes } from "../archive/format/wal-names.ts";
 import { ifThere } from "../archive/host/if-there.ts";
 import { exists } from "../archive/restore/finish-restore.ts";
@@ -10,7 +10,7 @@ import { restoreBaseBackup, type RestoreProgress } from "../archive/restore/rest
 import { readBootstrapRole } from "../archive/server/bootstrap-role.ts";
 import { writeOwned } from "../archive/server/owned-file.ts";
 import { findSegmentBytes, listSegments } from "../archive/wal/survey-wal.ts";
-import { asDrawbridgeError } from "../errors.ts";
+import { asDrawbridgeError, DrawbridgeError } from "../errors.ts";
 import type { AgentGoal } from "../journal/agent-rows.ts";
 import { standbySignal, type AgentContext } from "./context.ts";
 import { freePort, removeData, writeRecord, type InstancePaths, type InstanceRecord } from "./instance.ts";
@@ -180,11 +180,21 @@ async function findBackup({ deps, record }: AgentContext, goal: AgentGoal, signa
     });
   const wanted = goal.params.backup ?? "LATEST";
   if (wanted !== "LATEST") return { backup: choose(wanted, backups), segmentBytes };
+  refuseToForget(record, unreadable);
   // a backup of a timeline that the source never had is of somebody's test restore
   const { timeline: ours = Number.POSITIVE_INFINITY } = goal.params;
   const own = backups.filter(({ timeline }) => timeline <= ours);
   const begun = own.filter((backup) => isBegunWith(record, backup) && record?.isRefused !== true);
   return { backup: chooseFirst(begun, (among) => choose(wanted, among)) ?? choose(wanted, own), segmentBytes };
+}
+
+/** Another backup would cost the hours of a restore that has begun, for a sentinel that may be whole again in a minute. */
+function refuseToForget(record: InstanceRecord | undefined, unreadable: readonly UnreadableBackup[]): void {
+  const begun = record?.phase === "restoring" && record.isRefused !== true ? record.backup : undefined;
+  const found = unreadable.find(({ name }) => name === begun);
+  if (found === undefined) return;
+  const what = `${found.reason}; half of ${found.name} is restored, and another backup is not begun with instead unless archive.backup names it`;
+  throw new DrawbridgeError("DB_ARCHIVE_INVALID", what, { outcome: "paused" });
 }
 
 /** What `choose` says of a few, if there are any and one will do. */

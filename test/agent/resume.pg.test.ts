@@ -1,74 +1,16 @@
-import { fork } from "node:child_process";
-import { once } from "node:events";
 import { appendFile, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
-import { isDeepStrictEqual } from "node:util";
 import { expect, test } from "vitest";
 import { freePort, instancePaths, prepareInstance, writeRecord } from "../../src/agent/instance.ts";
 import { listBackups } from "../../src/archive/format/list-backups.ts";
 import { restoreBaseBackup } from "../../src/archive/restore/restore.ts";
 import { findServerUser } from "../../src/archive/server/server-user.ts";
 import { folderStore } from "../../src/archive/store/folder-store.ts";
-import type { ObjectStore } from "../../src/archive/store/object-store.ts";
-import { waitFor } from "../../src/clock.ts";
 import { DrawbridgeError } from "../../src/errors.ts";
-import { archiveFolder } from "../support/archives.ts";
 import { makeBridge, type TestBridge } from "./bridge.ts";
-import { readExpected, readTables } from "./fixture.ts";
-
-const name = "wal-e-15-heroku";
-const archive = join(archiveFolder(name), "prefix");
-
-/** A store that says which parts were asked for, and may wait or fail first. */
-function watched(before: (key: string) => Promise<void> = () => Promise.resolve()): {
-  store: ObjectStore;
-  parts: () => string[];
-} {
-  const inner = folderStore(archive);
-  const asked: string[] = [];
-  const get: ObjectStore["get"] = async (key, options) => {
-    asked.push(key);
-    await before(key);
-    return inner.get(key, options);
-  };
-  const parts = (): string[] => [...new Set(asked.filter((key) => key.includes("tar_partitions")))];
-  return { store: { ...inner, get }, parts };
-}
-
-/** Parts that the restore's journal calls written. */
-async function writtenIn({ instanceDir }: TestBridge): Promise<string[]> {
-  const text = await readFile(join(instanceDir, "restore.journal"), "utf8").catch(() => "");
-  return text
-    .split("\n")
-    .slice(0, -1)
-    .flatMap((line) => /"type":"written".*?"key":"([^"]+)"/.exec(line)?.[1] ?? []);
-}
-
-/** An agent of its own that is killed when `count` parts are written. */
-async function restoreAndKill(bridge: TestBridge, count: number): Promise<string[]> {
-  const script = join(import.meta.dirname, "agent-main.ts");
-  const child = fork(script, [archive, bridge.instanceDir, String(count)], { execArgv: [], stdio: "inherit" });
-  const exited = once(child, "exit");
-  try {
-    const enough = async (): Promise<boolean> => (await writtenIn(bridge)).length >= count;
-    await waitFor(enough, { deadlineMs: 60_000, everyMs: 5, what: "parts" });
-  } finally {
-    child.kill("SIGKILL");
-    await exited;
-  }
-  return writtenIn(bridge);
-}
-
-async function expectWhole(bridge: TestBridge): Promise<void> {
-  const expected = await readExpected(name);
-  const state = await bridge.journal.reached("following");
-  await using session = await bridge.session(expected.database, state.facts.port ?? 0);
-  const same = async (): Promise<boolean> =>
-    isDeepStrictEqual(await readTables(session, expected).catch(() => undefined), expected.tables);
-  await waitFor(same, { deadlineMs: 60_000, what: "the rows that are expected" });
-}
+import { archive, expectWhole, restoreAndKill, watched, writtenIn } from "./broken-off.ts";
 
 test("an agent that was killed goes on: parts that it had written are not fetched again, under whatever goal", async () => {
   const { store, parts } = watched();

@@ -114,7 +114,9 @@ function readBackup(name: string, content: string, object: ObjectInfo, segmentBy
   try {
     return describeBackup(name, parseSentinel(content, object.key), object.lastModified, segmentBytes);
   } catch (thrown) {
-    return asDrawbridgeError(thrown);
+    const fault = asDrawbridgeError(thrown);
+    if (fault.code !== "DB_ARCHIVE_INVALID") throw thrown;
+    return fault;
   }
 }
 

@@ -103,10 +103,7 @@ class Output {
   finish(keep?: string): void {
     if (this.#sync) fdatasyncSync(this.#file);
     this.#close();
-    if (keep !== undefined) {
-      rmSync(keep, { force: true });
-      linkSync(this.#path.half, keep);
-    }
+    if (keep !== undefined) this.#linkAs(keep);
     renameSync(this.#path.half, this.#path.whole);
   }
 
@@ -114,6 +111,16 @@ class Output {
   discard(): void {
     this.#close();
     rmSync(this.#path.half, { force: true });
+  }
+
+  /** A convenience: what is not kept, for want of hard links or of leave to make them, is fetched again. */
+  #linkAs(keep: string): void {
+    try {
+      rmSync(keep, { force: true });
+      linkSync(this.#path.half, keep);
+    } catch (fault) {
+      if (!(fault instanceof Error && "code" in fault)) throw fault;
+    }
   }
 
   /** Once: the number may be another thread's file by then. */

@@ -38,6 +38,8 @@ export interface HerokuFacts {
 export interface ArchiveFacts {
   /** Completed base backups, oldest first. */
   readonly backups: readonly string[];
+  /** Those that are newer than the chosen one and whose sentinels cannot be read: why. */
+  readonly passedOver: readonly string[];
   /** The one that would be restored. */
   readonly chosen:
     | {

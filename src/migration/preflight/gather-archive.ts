@@ -30,8 +30,9 @@ export interface ArchiveQuestion {
  */
 export async function archiveFacts(store: ObjectStore, question: ArchiveQuestion): Promise<ArchiveFacts> {
   const { signal } = question;
-  const { backups, unreadable } = sortByReadable(await surveyBackups(store, { signal }));
-  const names = backups.map(({ name }) => name);
+  const surveyed = await surveyBackups(store, { signal });
+  const { backups, unreadable } = sortByReadable(surveyed);
+  const names = surveyed.map(({ name }) => name);
   const first = backups.map(({ startSegment }) => startSegment).toSorted()[0];
   const segments = first === undefined ? new Set<string>() : await listSegments(store, first, signal);
   const newestStart = backups.at(-1)?.startSegment;
@@ -41,7 +42,14 @@ export async function archiveFacts(store: ObjectStore, question: ArchiveQuestion
   const choice = choose({ backups, unreadable, segments, segmentBytes }, question);
   const known = { backups: names, systemIdentifier: wal && String(wal.systemIdentifier) };
   if ("refusal" in choice) {
-    return { ...known, chosen: undefined, refusal: choice.refusal, missingSegments: [], newestSegment: undefined };
+    return {
+      ...known,
+      chosen: undefined,
+      refusal: choice.refusal,
+      passedOver: [],
+      missingSegments: [],
+      newestSegment: undefined,
+    };
   }
   const { backup } = choice;
   const newest = newestOf(segments, backup.startSegment);
@@ -57,6 +65,9 @@ export async function archiveFacts(store: ObjectStore, question: ArchiveQuestion
       unreadable: await whyUnreadable(store, backup, signal),
     },
     refusal: undefined,
+    passedOver: unreadable
+      .filter(({ name }) => names.indexOf(name) > names.indexOf(backup.name))
+      .map(({ reason }) => reason),
     missingSegments: needed.filter((name) => !segments.has(name)).slice(0, 10),
     newestSegment: newest,
   };

@@ -129,6 +129,7 @@ export const healthy = {
       unreadable: undefined,
     },
     refusal: undefined,
+    passedOver: [],
     systemIdentifier: "7400000000000000001",
     missingSegments: [],
     newestSegment: "000000010000000000000009",

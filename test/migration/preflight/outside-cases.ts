@@ -21,6 +21,11 @@ export const ofArchive: readonly Case[] = [
     "blocker",
     /000000010000000000000005/,
   ]),
+  failing(32, "a newer backup whose sentinel is damaged", withArchive({ passedOver: ["base_2: it is not JSON"] }), [
+    "archive",
+    "warning",
+    /newer than base_.*passed over.*base_2: it is not JSON/,
+  ]),
   failing(
     32,
     "an encrypted backup",

@@ -21,7 +21,12 @@ export const archiveCheck: Check = {
         ),
       ];
     }
-    return [...ofBackup(archive.chosen), ...ofWal(archive, archive.chosen), ...ofCluster(archive, source)];
+    return [
+      ...ofBackup(archive.chosen),
+      ...ofPassedOver(archive, archive.chosen),
+      ...ofWal(archive, archive.chosen),
+      ...ofCluster(archive, source),
+    ];
   },
 };
 
@@ -46,6 +51,15 @@ function ofBackup(chosen: Chosen): Remark[] {
     );
   }
   return remarks;
+}
+
+function ofPassedOver({ passedOver }: ArchiveFacts, { name }: Chosen): Remark[] {
+  return passedOver.map((why) =>
+    warning(
+      `A base backup newer than ${name} is passed over, since its sentinel cannot be read: ${why}.`,
+      "The bridge takes the older one, and replays more WAL for it. Should the newer one be meant, ask Heroku support for a new base backup.",
+    ),
+  );
 }
 
 function ofWal(archive: ArchiveFacts, chosen: Chosen): Remark[] {
