@@ -1,4 +1,3 @@
-import { DrawbridgeError } from "../../errors.ts";
 import type { ObjectInfo, ObjectStore } from "../store/object-store.ts";
 import { partsPrefix, type Backup } from "./list-backups.ts";
 
@@ -21,27 +20,22 @@ export function problemText({ object, reason }: Problem): string {
   return `${object}: ${reason}`;
 }
 
-/**
- * Lists a backup's tar partitions and checks that their numbers leave no gap.
- * @throws DrawbridgeError `DB_ARCHIVE_INVALID` that names the missing part.
- */
-export async function listParts(store: ObjectStore, backup: Backup, signal?: AbortSignal): Promise<BackupParts> {
-  const { problems, ...parts } = await surveyParts(store, backup, signal);
-  const [first] = problems;
-  if (first) throw new DrawbridgeError("DB_ARCHIVE_INVALID", problemText(first));
-  return parts;
+/** A backup's parts as a listing has them. */
+export interface SurveyedParts extends BackupParts {
+  readonly problems: readonly Problem[];
+  /**
+   * Numbers that no part has. Where a manifest lists the parts they mean nothing: up to version 1 WAL-G gave numbers to parts that stayed
+   * empty and were never stored, before the last one, with the label, always.
+   */
+  readonly gaps: readonly Problem[];
 }
 
-/** As {@link listParts}, but says all that is wrong instead of throwing. */
-export async function surveyParts(
-  store: ObjectStore,
-  backup: Backup,
-  signal?: AbortSignal,
-): Promise<BackupParts & { readonly problems: readonly Problem[] }> {
+/** Lists a backup's tar partitions, and says all that is wrong with them. @throws DrawbridgeError what the store throws. */
+export async function surveyParts(store: ObjectStore, backup: Backup, signal?: AbortSignal): Promise<SurveyedParts> {
   const prefix = partsPrefix(backup.name);
   const objects: ObjectInfo[] = [];
   for await (const object of store.list(prefix, signal ? { signal } : {})) objects.push(object);
-  return { ...sortParts(objects, prefix), problems: whatIsMissing(objects, backup, prefix) };
+  return { ...sortParts(objects, prefix), ...whatIsMissing(objects, backup, prefix) };
 }
 
 const numberedPart = /^part_(\d+)\.tar(?:\.\w+)?$/;
@@ -58,8 +52,13 @@ function sortParts(objects: readonly ObjectInfo[], prefix: string): BackupParts 
 }
 
 /** Gaps in the numbers, numbers that come twice, and WAL-G's two extra partitions. Pure. */
-function whatIsMissing(objects: readonly ObjectInfo[], backup: Backup, prefix: string): Problem[] {
+function whatIsMissing(
+  objects: readonly ObjectInfo[],
+  backup: Backup,
+  prefix: string,
+): Pick<SurveyedParts, "problems" | "gaps"> {
   const problems: Problem[] = [];
+  const gaps: Problem[] = [];
   const names = objects.map(({ key }) => key.slice(prefix.length));
   const isWalG = backup.sentinel.writer === "wal-g";
   const count = new Map<number, number>();
@@ -69,10 +68,10 @@ function whatIsMissing(objects: readonly ObjectInfo[], backup: Backup, prefix: s
   }
   const [first, digits] = isWalG ? [1, 3] : [0, 8];
   const last = Math.max(...count.keys(), first - 1 + (backup.sentinel.partCount ?? 1));
-  for (let number = first; number <= last && problems.length < 100; number += 1) {
+  for (let number = first; number <= last && problems.length + gaps.length < 100; number += 1) {
     const found = count.get(number) ?? 0;
     const name = `${prefix}part_${String(number).padStart(digits, "0")}.tar`;
-    if (found === 0) problems.push({ object: name, reason: "it is missing" });
+    if (found === 0) gaps.push({ object: name, reason: "it is missing" });
     if (found > 1) problems.push({ object: name, reason: `it is there ${found} times` });
   }
   const specials = names.map((name) => specialPart.exec(name)?.[1]).filter((word) => word !== undefined);
@@ -82,5 +81,5 @@ function whatIsMissing(objects: readonly ObjectInfo[], backup: Backup, prefix: s
   }
   if (isWalG && !specials.includes("pg_control"))
     problems.push({ object: `${prefix}pg_control.tar`, reason: "it is missing" });
-  return problems;
+  return { problems, gaps };
 }

@@ -56,7 +56,12 @@ export async function planRestore(options: PlanOptions): Promise<RestorePlan> {
   if (wal.isGone === true) there.delete(startSegment);
   const missing = whyWalIsShort(backup, there, wal.segmentBytes);
   if (missing !== undefined) problems.push({ object: name, reason: missing });
-  problems.push(...survey.problems, ...(damaged ? [damaged] : []), ...compareParts(backup, survey, manifest));
+  problems.push(
+    ...survey.problems,
+    ...(manifest ? [] : survey.gaps),
+    ...(damaged ? [damaged] : []),
+    ...compareParts(backup, survey, manifest),
+  );
   const source = options.systemIdentifier;
   return {
     backup,

@@ -6,8 +6,9 @@ import {
   surveyBackups,
   type UnreadableBackup,
 } from "../../archive/format/list-backups.ts";
-import { listParts } from "../../archive/format/list-parts.ts";
+import { problemText, surveyParts } from "../../archive/format/list-parts.ts";
 import { segmentRange, usualSegmentBytes } from "../../archive/format/wal-names.ts";
+import { planRestore } from "../../archive/restore/plan-restore.ts";
 import type { ObjectStore } from "../../archive/store/object-store.ts";
 import { listSegments, peekSegment } from "../../archive/wal/survey-wal.ts";
 import { DrawbridgeError, explain } from "../../errors.ts";
@@ -107,7 +108,10 @@ const ustarAt = 257;
 /** Opens the first part as the restore would. Encryption, a gap in the numbers and damage all show here. */
 async function whyUnreadable(store: ObjectStore, backup: Backup, signal: AbortSignal): Promise<string | undefined> {
   try {
-    const { partitions } = await listParts(store, backup, signal);
+    const { partitions, problems, gaps } = await surveyParts(store, backup, signal);
+    // only a plan knows what a gap in the numbers means; it has to read the manifest for that
+    const [wrong] = gaps.length === 0 ? problems : (await planRestore({ store, backup, signal })).problems;
+    if (wrong) return problemText(wrong);
     const [part] = partitions;
     const found = part && (await store.get(part.key, { signal }));
     if (part === undefined || found === undefined) return "its first part is not there";
