@@ -36,6 +36,8 @@ export function postMessage(ws: Workspace, channel: Channel, draft: Draft): Mess
     edited: undefined,
     edits: 0,
     deleted: false,
+    deletedAtMs: undefined,
+    answerLost: false,
   };
   channel.messages.push(message);
   ws.changed({ kind: "message", what: "posted", message });
@@ -75,6 +77,7 @@ export function editMessage(ws: Workspace, channel: Channel, message: Message, b
 export function deleteMessage(ws: Workspace, channel: Channel, message: Message): void {
   const previous = messageOnWire(ws, channel, message);
   message.deleted = true;
+  message.deletedAtMs = ws.clock.now().getTime();
   channel.pins.delete(message.ts);
   ws.changed({ kind: "message", what: "deleted", message });
   sendMessageEvent(ws, channel, nextTs(ws), {

@@ -8,7 +8,7 @@ import * as files from "./methods/files.ts";
 import * as people from "./methods/people.ts";
 import * as reactions from "./methods/reactions.ts";
 import * as rest from "./methods/rest.ts";
-import type { Person, Workspace } from "./model.ts";
+import type { Channel, Message, Person, Workspace } from "./model.ts";
 import type { RateLimit, Rates, Tier } from "./rates.ts";
 import { isRefusal, refuse, type Refusal } from "./wire.ts";
 import { findMessage, note } from "./workspace.ts";
@@ -96,14 +96,21 @@ function refusedByFault(ws: Workspace, { method, args }: Call): Refusal | undefi
   return found && refuse(found.error);
 }
 
+/** The message that an answer of `chat.postMessage` tells of. */
+function messageOf(ws: Workspace, posted: object): { channel: Channel; message: Message } | undefined {
+  const channel = "channel" in posted ? ws.channels.get(String(posted.channel)) : undefined;
+  const message = channel && "ts" in posted ? findMessage(channel, String(posted.ts)) : undefined;
+  return channel && message && { channel, message };
+}
+
 const longestDeletionMs = 2_000;
 
 /** An administrator who tidies up. */
 function maybeDelete(ws: Workspace, posted: object): void {
   if (isRefusal(posted) || !ws.faults.happens("deleteMessages")) return;
-  const channel = "channel" in posted ? ws.channels.get(String(posted.channel)) : undefined;
-  const message = channel && "ts" in posted ? findMessage(channel, String(posted.ts)) : undefined;
-  if (channel === undefined || message === undefined) return;
+  const found = messageOf(ws, posted);
+  if (found === undefined) return;
+  const { channel, message } = found;
   const later = setTimeout(() => {
     if (message.deleted) return;
     note(ws, "control", "delete-message", "deleted (fault)", { channel: channel.id, ts: message.ts });
@@ -123,6 +130,8 @@ function answer(ws: Workspace, response: ServerResponse, method: string, call: C
   const channel = call?.args["channel"];
   if (call?.byApp === true && ws.faults.happens("loseResponses")) {
     note(ws, "api", method, `${outcome}, response lost (fault)`, { user, channel, ts });
+    const posted = method === "chat.postMessage" ? messageOf(ws, body) : undefined;
+    if (posted) posted.message.answerLost = true;
     response.destroy();
     return;
   }

@@ -41,7 +41,8 @@ function differencesOf(ws: Workspace, row: IntendedMessage, messages: readonly M
   if (row.audience === "person") return privately(ws, row, name);
   const found: string[] = [];
   if (standing.length > 1) found.push(`${name}: stands ${standing.length} times`);
-  if (!lasting.has(row.kind) && messages.length > 1) found.push(`${name}: was posted ${messages.length} times`);
+  const seen = messages.filter((message, at) => !isUnseen(message, messages[at + 1]));
+  if (!lasting.has(row.kind) && seen.length > 1) found.push(`${name}: was posted ${seen.length} times`);
   if (row.state === "pending") found.push(`${name}: was not sent, ${row.error ?? "no error"}`);
   const wasDeleted = messages.some(({ deleted }) => deleted);
   if (row.state === "dead" && row.error !== nothingToSay && !wasDeleted) found.push(`${name}: given up, ${row.error}`);
@@ -50,6 +51,14 @@ function differencesOf(ws: Workspace, row: IntendedMessage, messages: readonly M
   if (standing.length === 1 && standing[0]?.ts !== row.messageTs)
     found.push(`${name}: stands at ${standing[0]?.ts}, the journal says ${row.messageTs}`);
   return found;
+}
+
+/**
+ * Whether nobody could know of a message when the next one was posted: Slack's answer was lost, and somebody had deleted it by then, so
+ * that the channel's history did not show it either.
+ */
+function isUnseen({ answerLost, deletedAtMs }: Message, next: Message | undefined): boolean {
+  return answerLost && deletedAtMs !== undefined && next !== undefined && deletedAtMs <= Number(next.ts) * 1_000;
 }
 
 function privately(ws: Workspace, row: IntendedMessage, name: string): string[] {

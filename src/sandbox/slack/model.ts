@@ -101,6 +101,10 @@ export interface Message {
   /** How often it was changed, flagged or not. */
   edits: number;
   deleted: boolean;
+  /** When it was deleted, in milliseconds of the workspace's clock. */
+  deletedAtMs: number | undefined;
+  /** Whoever posted it never got its `ts`: the response was lost. */
+  answerLost: boolean;
 }
 
 export interface StoredFile {

@@ -34,6 +34,15 @@ describe("what the outbox wanted and what Slack holds", () => {
     expect(compareOutbox(ws, rows)).toEqual([]);
   });
 
+  test("agree when a note was posted again whose answer was lost and which was deleted before anybody could find it", async () => {
+    const { ws, stamps } = await withPosts([1, 1, 2, 2], [0, 2]);
+    const rows = [row({ id: 1, messageTs: stamps[1] }), row({ id: 2, messageTs: stamps[3] })];
+    const lost = ws.channels.get(channel)?.messages.find(({ ts }) => ts === stamps[0]);
+    if (lost) lost.answerLost = true;
+    // of the other one the bot knew
+    expect(compareOutbox(ws, rows)).toEqual(["outbox 2 (note k): was posted 2 times"]);
+  });
+
   test("differ by a double, a stray, a missing, an unsent and a dead message, and by a card that was not posted again", async () => {
     const { ws, stamps } = await withPosts([1, 1, 7, 5], [3]);
     const rows = [
