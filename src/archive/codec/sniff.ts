@@ -70,9 +70,12 @@ function markOf(bytes: Buffer, named: Compression): Compression | undefined {
   return found === "gzip" && named === "brotli" ? undefined : found;
 }
 
+/** So much white space may stand before an error page's first word. The bytes may be 8 MiB, and a text of them is a copy. */
+const pageStartBytes = 1_024;
+
 /** What S3, proxies and web servers say instead of an object. No brotli stream begins with `<`: its reserved bit is set. */
 function isErrorPage(bytes: Buffer): boolean {
-  return /^(\xef\xbb\xbf)?\s*<(\?xml|!doctype|html|error|head|body)/i.test(bytes.toString("latin1"));
+  return /^(\xef\xbb\xbf)?\s*<(\?xml|!doctype|html|error|head|body)/i.test(bytes.toString("latin1", 0, pageStartBytes));
 }
 
 function shown(bytes: Buffer): string {
