@@ -9,7 +9,7 @@ describe("the image", () => {
   it("does not run as root, and its health check asks the program", () => {
     expect(instructions("USER")).toEqual(["1000:1000"]);
     expect(dockerfile.indexOf("USER")).toBeLessThan(dockerfile.indexOf("ENTRYPOINT"));
-    expect(instructions("HEALTHCHECK")[0]).toMatch(/"\/app\/bin\/drawbridge\.ts", "health"\]$/);
+    expect(instructions("HEALTHCHECK")[0]).toMatch(/"\/app\/bin\/main\.mjs", "health"\]$/);
     expect(words(instructions("ENTRYPOINT")[0]).slice(0, 3)).toEqual(["tini", "--", "node"]);
   });
 
