@@ -12,6 +12,8 @@ const skippableMagic = 0x184d_2a50;
 const windowBytes = 65_536;
 /** Content that is decoded, hashed and handed on at once: it has to fit into the processor's cache with its surroundings. */
 const pieceBytes = 131_072;
+/** Pieces end where pages do: those of a relation, of WAL and of the file system are looked at and written whole. */
+const pageBytes = 8192;
 /** Room for content behind the window, unless a block alone is larger. */
 const roomBytes = 1_048_576;
 
@@ -146,7 +148,7 @@ class FrameReader {
     if (frame.contentSum) this.#codec.code.xxh32Add(this.#end, bytes);
     this.#end += bytes;
     this.#content += BigInt(bytes);
-    if (this.#end - this.#seen >= pieceBytes) this.#flush();
+    if (this.#end - this.#seen >= pieceBytes) this.#flush(this.#end - (Number(this.#content) % pageBytes));
   }
 
   /** Makes sure that a whole block fits behind what lies in the output area. */
@@ -161,10 +163,10 @@ class FrameReader {
     this.#end = this.#seen;
   }
 
-  #flush(): void {
-    if (this.#end === this.#seen) return;
-    const view = this.#codec.view(this.#seen, this.#end - this.#seen);
-    this.#seen = this.#end;
+  #flush(until = this.#end): void {
+    if (until <= this.#seen) return;
+    const view = this.#codec.view(this.#seen, until - this.#seen);
+    this.#seen = until;
     this.#sink(view);
   }
 

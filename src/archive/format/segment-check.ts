@@ -67,6 +67,9 @@ export class SegmentCheck {
   #lastPage = Buffer.alloc(0);
   /** Bytes of whole pages so far. */
   #at = 0;
+  /** Both halves of the first page's address. */
+  #startLow = 0;
+  #startHigh = 0;
   /** Timeline of the page before. */
   #timeline = 0;
   #emptyFrom: number | undefined;
@@ -131,6 +134,8 @@ export class SegmentCheck {
     if (facts.timeline === 0 || facts.timeline > this.#newestTimeline) {
       throw this.#invalid(`it is of timeline ${facts.timeline}`);
     }
+    this.#startLow = head.readUInt32LE(8);
+    this.#startHigh = head.readUInt32LE(12);
     return facts;
   }
 
@@ -155,12 +160,13 @@ export class SegmentCheck {
     if (this.#at + bytes > segmentBytes) throw this.#invalid(`it has more than ${segmentBytes} bytes`);
   }
 
-  #page(bytes: Buffer, at: number, { magic, pageBytes, startLsn }: SegmentFacts): void {
+  #page(bytes: Buffer, at: number, { magic, pageBytes }: SegmentFacts): void {
     const start = this.#at + at;
     const where = `page ${start / pageBytes}`;
     const found = bytes.readUInt16LE(at);
     if (found !== magic) throw this.#invalid(`${where} is no WAL of this version (magic ${found.toString(16)})`);
-    if (bytes.readBigUInt64LE(at + 8) !== startLsn + BigInt(start)) {
+    // a segment lies within 4 GiB of its own: the upper half of the address is the same on each page, and the lower one does not overflow
+    if (bytes.readUInt32LE(at + 8) !== this.#startLow + start || bytes.readUInt32LE(at + 12) !== this.#startHigh) {
       throw this.#invalid(`${where} has the page address of another place`);
     }
     if (start > 0 && (bytes.readUInt16LE(at + 2) & longHeader) !== 0) throw this.#invalid(`${where} has a long header`);

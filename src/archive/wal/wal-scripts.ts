@@ -96,7 +96,10 @@ nobody() {
 }`;
 }
 
-/** Asks, waits in steps that grow, and asks again every two seconds. `giveUp`: a line for each round. */
+/**
+ * Asks, waits in steps that grow, and asks again every two seconds. `giveUp`: a line for each round. Each step costs a process, which
+ * takes time from whoever brings the segment: shorter ones made a hundred segments a twentieth slower.
+ */
 function waitLoop(trouble: number, giveUp: string): string {
   return `want="$s/want/$1.$$"
 answer="$s/answer/$1.$$"
@@ -114,7 +117,7 @@ while :; do
     case "$code" in 1) finish 1 ;; *) finish ${trouble} ;; esac
   fi
   n=$((n + 1))
-  if [ "$n" -lt 5 ]; then sleep 0.004; elif [ "$n" -lt 20 ]; then sleep 0.01; else sleep 0.05; fi
+  if [ "$n" -lt 20 ]; then sleep 0.015; else sleep 0.05; fi
 ${giveUp}done
 `;
 }
