@@ -165,7 +165,7 @@ export class SegmentCheck {
     const where = `page ${start / pageBytes}`;
     const found = bytes.readUInt16LE(at);
     if (found !== magic) throw this.#invalid(`${where} is no WAL of this version (magic ${found.toString(16)})`);
-    // a segment lies within 4 GiB of its own: the upper half of the address is the same on each page, and the lower one does not overflow
+    // no segment crosses a multiple of 4 GiB: the upper half is the same on each page, and the lower one does not overflow
     if (bytes.readUInt32LE(at + 8) !== this.#startLow + start || bytes.readUInt32LE(at + 12) !== this.#startHigh) {
       throw this.#invalid(`${where} has the page address of another place`);
     }

@@ -13,7 +13,13 @@ const contents: Readonly<Record<string, Buffer>> = {
   "with a hole": Buffer.from(whole).fill(0, 7 * pageBytes, 9 * pageBytes),
   "empty from page 9 on": Buffer.from(whole).fill(0, 9 * pageBytes),
   "of another place in page 100": Buffer.from(whole).fill(1, 100 * pageBytes + 8, 100 * pageBytes + 16),
+  "of another place by the lower half of page 100's address": withByte(100 * pageBytes + 11, 0x7f),
+  "of another place by the upper half of page 100's address": withByte(100 * pageBytes + 12, 0x7f),
 };
+
+function withByte(at: number, value: number): Buffer {
+  return Buffer.from(whole).fill(value, at, at + 1);
+}
 
 function verdictOn(pieces: readonly Buffer[]): string {
   const check = new SegmentCheck(nameOf(5), { systemIdentifier: sysid, segmentBytes });
