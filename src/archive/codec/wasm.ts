@@ -19,6 +19,7 @@ export interface CodecCode {
 declare const WebAssembly: {
   Module: new (bytes: Uint8Array) => object;
   Instance: new (module: object) => { readonly exports: CodecCode };
+  Memory: new (size: { readonly initial: number; readonly maximum: number }) => { readonly buffer: ArrayBuffer };
 };
 
 /** How far the decoders may read and write behind what they are told. */
@@ -103,6 +104,12 @@ export function leaseCodec(): Codec {
 /** Gives a codec back. */
 export function releaseCodec(codec: Codec): void {
   if (codec.memoryBytes <= keptBytes && idle.length < keptCount) idle.push(codec);
+}
+
+/** Memory that begins with a page of the processor, as direct writes want it; an ordinary buffer begins 16 bytes behind one. */
+export function alignedMemory(bytes: number): Uint8Array {
+  const pages = Math.ceil(bytes / pageBytes);
+  return new Uint8Array(new WebAssembly.Memory({ initial: pages, maximum: pages }).buffer, 0, bytes);
 }
 
 function roundUp(value: number, to: number): number {

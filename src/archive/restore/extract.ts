@@ -62,7 +62,7 @@ export class Extraction implements TarHandler {
     addName(facts.names, name);
     this.#options.onName?.(name);
     this.#note(name, member);
-    if (member.kind === "file") this.#openFile(name);
+    if (member.kind === "file") this.#openFile(name, member.sizeBytes);
     else if (member.kind === "directory") this.#makeDir(name);
     else this.#link(name, member);
   }
@@ -102,11 +102,11 @@ export class Extraction implements TarHandler {
     this.#keep = { name, parts: [] };
   }
 
-  #openFile(name: string): void {
+  #openFile(name: string, sizeBytes: number): void {
     const as = restoredName(name);
     if (as === undefined || !this.#options.files) return;
     this.#isWriting = true;
-    this.#options.files.open(as);
+    this.#options.files.open(as, sizeBytes);
   }
 
   #makeDir(name: string): void {

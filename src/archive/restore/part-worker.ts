@@ -1,6 +1,7 @@
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { asDrawbridgeError, DrawbridgeError } from "../../errors.ts";
 import { FileWriter, sharedMemory } from "./file-writer.ts";
+import { isHeavy } from "./heavy-part.ts";
 import { OpenPart } from "./open-part.ts";
 import type { FromPartWorker, PartWorkerSetup, ToPartWorker } from "./part-messages.ts";
 
@@ -45,7 +46,7 @@ class PartWorker {
     this.#id = message.id;
     const { target } = this.#setup;
     const { key, existing } = message;
-    const files = target && new FileWriter({ target, key, existing }, this.#memory);
+    const files = target && new FileWriter({ target, key, existing, direct: isHeavy(key) }, this.#memory);
     this.#part = new OpenPart(message, files);
   }
 

@@ -2,6 +2,7 @@ import { availableParallelism } from "node:os";
 import { asDrawbridgeError, type DrawbridgeError } from "../../errors.ts";
 import { RangeSlots, type RangeSource } from "../store/read-ranges.ts";
 import type { ExtractionTarget } from "./extract.ts";
+import { isHeavy } from "./heavy-part.ts";
 import type { PartFacts } from "./part-facts.ts";
 import { PartLane, type PartJob } from "./part-lane.ts";
 
@@ -56,13 +57,14 @@ export function openPartLanes(options: PartLanesOptions): PartLanes {
   const share = (): number =>
     Math.max(1, Math.floor(memory.length / Math.max(1, lanes.filter((lane) => lane.isBusy).length)));
   const setup = { target: options.target, memory };
-  for (let number = 0; number < count; number += 1)
-    lanes.push(new PartLane({ setup, source: { ...options, signal }, slots, share }));
+  const add = (): void => void lanes.push(new PartLane({ setup, source: { ...options, signal }, slots, share }));
+  for (let number = 0; number < count; number += 1) add();
   const close = async (): Promise<void> => {
     over.abort();
     await Promise.all(lanes.map((lane) => lane.close()));
   };
   const run = async (parts: PartsRun): Promise<void> => {
+    if (lanes.length === count && options.lanes === undefined && wantsOneMore(parts.jobs, count)) add();
     try {
       await runOn(lanes, parts, options.signal);
     } catch (fault) {
@@ -100,6 +102,14 @@ async function runOn(lanes: readonly PartLane[], run: PartsRun, signal: AbortSig
 
 function usualLanes(): number {
   return Math.max(2, Math.min(greatestLanes, availableParallelism()));
+}
+
+/**
+ * A stream cannot change its thread: with as many threads as processors one of them has nothing to do while another's last part ends, and
+ * nothing while it waits for the disk.
+ */
+function wantsOneMore(jobs: readonly PartJob[], lanes: number): boolean {
+  return lanes < greatestLanes && jobs.filter(({ object }) => isHeavy(object.key)).length > lanes;
 }
 
 /** Feeds one lane until nothing is left to do. */

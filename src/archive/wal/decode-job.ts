@@ -49,7 +49,7 @@ export interface Decoded extends DecodedWal {
   readonly isPlaced: boolean;
 }
 
-/** Bytes of one write; see file-writer.ts for why it is not more. */
+/** Bytes of one write; see out-file.ts for why it is not more. */
 const writeBytes = 128 * 1024;
 
 /**
